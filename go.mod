@@ -1,0 +1,3 @@
+module network-programming-with-go
+
+go 1.26
