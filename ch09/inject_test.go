@@ -1,0 +1,157 @@
+package ch09_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"network-programming-with-go/ch09"
+)
+
+// injectDriver is the least that database/sql works with: it knows one table. err, if
+// set, is what the database answers to everything; hang makes it answer nothing.
+type injectDriver struct {
+	greetings map[string]string
+	err       error
+	hang      bool
+}
+
+// A connector opens a database without sql.Register, so nothing is registered for good.
+func (d *injectDriver) Connect(context.Context) (driver.Conn, error) { return &injectConn{d}, nil }
+func (d *injectDriver) Driver() driver.Driver                        { return nil }
+
+type injectConn struct{ d *injectDriver }
+
+func (c *injectConn) Ping(ctx context.Context) error {
+	if c.d.hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return c.d.err
+}
+
+func (c *injectConn) QueryContext(_ context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if c.d.err != nil {
+		return nil, c.d.err
+	}
+	if query != "SELECT text FROM greetings WHERE lang = ?" || len(args) != 1 {
+		return nil, fmt.Errorf("unexpected query %q with %d values", query, len(args))
+	}
+	rows := &injectRows{}
+	if text, ok := c.d.greetings[args[0].Value.(string)]; ok {
+		rows.texts = []string{text}
+	}
+	return rows, nil
+}
+
+func (c *injectConn) Prepare(string) (driver.Stmt, error) { return nil, errors.ErrUnsupported }
+func (c *injectConn) Begin() (driver.Tx, error)           { return nil, errors.ErrUnsupported }
+func (c *injectConn) Close() error                        { return nil }
+
+type injectRows struct{ texts []string }
+
+func (r *injectRows) Columns() []string { return []string{"text"} }
+func (r *injectRows) Close() error      { return nil }
+func (r *injectRows) Next(dest []driver.Value) error {
+	if len(r.texts) == 0 {
+		return io.EOF
+	}
+	dest[0], r.texts = r.texts[0], r.texts[1:]
+	return nil
+}
+
+func TestInject(t *testing.T) {
+	down := errors.New("db.test:5432: connection refused")
+	greetings := map[string]string{"en": "Hello", "fr": "Bonjour"}
+	for _, tt := range []struct {
+		name, path string
+		driver     *injectDriver
+		status     int
+		body       string
+		logged     string
+	}{
+		{"closure, up", "/ready", &injectDriver{}, 200, "ok\n", ""},
+		{"closure, down", "/ready", &injectDriver{err: down}, 503, "database unavailable\n",
+			"connection refused"},
+		{"struct, up", "/struct", &injectDriver{}, 200, "ok\n", ""},
+		{"struct, down", "/struct", &injectDriver{err: down}, 503, "database unavailable\n",
+			"connection refused"},
+		{"query", "/greeting/fr", &injectDriver{greetings: greetings}, 200, "Bonjour\n", ""},
+		{"no row", "/greeting/xx", &injectDriver{greetings: greetings}, 404,
+			"404 page not found\n", ""},
+		{"a value is no query", "/greeting/en'%20OR%20'1'='1", &injectDriver{greetings: greetings},
+			404, "404 page not found\n", ""},
+		{"query, down", "/greeting/fr", &injectDriver{err: down}, 503,
+			"database unavailable\n", "connection refused"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			db := sql.OpenDB(tt.driver)
+			defer db.Close()
+			var logged bytes.Buffer
+			log := slog.New(slog.NewTextHandler(&logged, nil))
+			h := &ch09.Handlers{DB: db, Log: log}
+			mux := http.NewServeMux()
+			mux.Handle("GET /ready", ch09.Ready(db, log))
+			mux.HandleFunc("GET /struct", h.Ready)
+			mux.HandleFunc("GET /greeting/{lang}", h.Greeting)
+
+			rec := httptest.NewRecorder()
+			mux.ServeHTTP(rec, httptest.NewRequest("GET", tt.path, nil))
+			t.Logf("%d %q, logged %q", rec.Code, rec.Body, logged.String())
+			if rec.Code != tt.status || rec.Body.String() != tt.body {
+				t.Errorf("GET %s = %d %q, want %d %q", tt.path, rec.Code, rec.Body, tt.status, tt.body)
+			}
+			if got := logged.String(); (got == "") != (tt.logged == "") ||
+				!strings.Contains(got, tt.logged) {
+				t.Errorf("log = %q, want %q in it", got, tt.logged)
+			}
+		})
+	}
+}
+
+func TestInjectHangingDatabase(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := sql.OpenDB(&injectDriver{hang: true})
+		defer db.Close()
+		start := time.Now()
+		rec := httptest.NewRecorder()
+		ch09.Ready(db, nil).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
+		t.Logf("a database that hangs: %d after %v", rec.Code, time.Since(start))
+		if took := time.Since(start); rec.Code != 503 || took != 2*time.Second {
+			t.Errorf("hanging database: %d after %v, want 503 after 2s", rec.Code, took)
+		}
+	})
+}
+
+func ExampleHandlers() {
+	db := sql.OpenDB(&injectDriver{greetings: map[string]string{"de": "Guten Tag"}})
+	defer db.Close()
+	h := &ch09.Handlers{DB: db}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /greeting/{lang}", h.Greeting)
+
+	rec := httptest.NewRecorder()
+	mux.ServeHTTP(rec, httptest.NewRequest("GET", "/greeting/de", nil))
+	fmt.Print(rec.Body)
+	// Output: Guten Tag
+}
+
+func ExampleReady() {
+	db := sql.OpenDB(&injectDriver{err: errors.New("connection refused")})
+	defer db.Close()
+	rec := httptest.NewRecorder()
+	ch09.Ready(db, nil).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
+	fmt.Print(rec.Code, " ", rec.Body)
+	// Output: 503 database unavailable
+}

@@ -1,0 +1,258 @@
+package ch09_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"network-programming-with-go/ch09"
+)
+
+// runListener hands out in-memory connections, for synctest bubbles.
+type runListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *runListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *runListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *runListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+
+func (l *runListener) DialContext(context.Context, string, string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case l.conns <- server:
+		return client, nil
+	case <-l.closed:
+		return nil, errors.New("connection refused")
+	}
+}
+
+func runNewListener() *runListener {
+	return &runListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+}
+
+func TestRunFinishesRequestsInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const work = 3 * time.Second
+		l := runNewListener()
+		srv := ch09.NewServer("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(work)
+			if err := r.Context().Err(); err != nil {
+				t.Errorf("request's context ended during shutdown: %v", err)
+			}
+			io.WriteString(w, "done") // error: the client would notice
+		}))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		ran := make(chan error, 1)
+		go func() { ran <- ch09.Run(ctx, srv, l) }()
+		tr := &http.Transport{DialContext: l.DialContext}
+		client := &http.Client{Transport: tr}
+
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				resp, err := client.Get("http://a.test/")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer resp.Body.Close()
+				if body, err := io.ReadAll(resp.Body); string(body) != "done" || err != nil {
+					t.Errorf("body = %q, %v, want done", body, err)
+				}
+			})
+		}
+		synctest.Wait() // all ten are in their handlers
+		start := time.Now()
+		cancel()
+		synctest.Wait()
+		if _, err := client.Get("http://a.test/late"); err == nil {
+			t.Error("a request after the end of ctx was served")
+		}
+		wg.Wait()
+		err := <-ran
+		t.Logf("10 requests in flight finished, Run returned %v after %v", err, time.Since(start))
+		if err != nil {
+			t.Errorf("Run = %v, want nil", err)
+		}
+		// Shutdown polls with a growing pause of at most half a second and 10 %.
+		if got := time.Since(start); got < work || got > work+600*time.Millisecond {
+			t.Errorf("Run returned after %v, want %v to %v", got, work, work+600*time.Millisecond)
+		}
+		tr.CloseIdleConnections()
+	})
+}
+
+func TestRunCutsOffAfterGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := runNewListener()
+		cut := make(chan struct{})
+		srv := ch09.NewServer("", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			close(cut)
+		}))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		ran := make(chan error, 1)
+		go func() { ran <- ch09.Run(ctx, srv, l) }()
+		conn, err := l.DialContext(ctx, "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
+		synctest.Wait()
+		start := time.Now()
+		cancel()
+		err = <-ran
+		t.Logf("Run returned after %v: %v", time.Since(start), err)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Run = %v, want context.DeadlineExceeded", err)
+		}
+		if got := time.Since(start); got != ch09.ShutdownGrace {
+			t.Errorf("Run returned after %v, want %v", got, ch09.ShutdownGrace)
+		}
+		<-cut // the handler is told
+	})
+}
+
+func TestRunSlowClients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const clients = 1000
+		l := runNewListener()
+		srv := ch09.NewServer("", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		ran := make(chan error, 1)
+		go func() { ran <- ch09.Run(ctx, srv, l) }()
+
+		start := time.Now()
+		var wg sync.WaitGroup
+		for range clients {
+			conn, err := l.DialContext(ctx, "", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			wg.Go(func() {
+				for _, b := range []byte("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n") {
+					if _, err := conn.Write([]byte{b}); err != nil {
+						break // closed by the server
+					}
+					time.Sleep(800 * time.Millisecond)
+				}
+				conn.Close()
+			})
+			wg.Go(func() {
+				io.Copy(io.Discard, conn) // ends when either side closes
+				if got := time.Since(start); got != ch09.ReadHeaderTimeout {
+					t.Errorf("slow client held its connection for %v, want %v",
+						got, ch09.ReadHeaderTimeout)
+				}
+			})
+		}
+		tr := &http.Transport{DialContext: l.DialContext}
+		served := 0
+		for time.Since(start) < ch09.ReadHeaderTimeout {
+			before := time.Now()
+			resp, err := (&http.Client{Transport: tr}).Get("http://a.test/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if took := time.Since(before); took != 0 {
+				t.Errorf("normal request took %v among slow clients, want 0s", took)
+			}
+			served++
+			time.Sleep(100 * time.Millisecond)
+		}
+		wg.Wait()
+		t.Logf("%d slow clients each lost their connection after %v; %d normal requests went on",
+			clients, ch09.ReadHeaderTimeout, served)
+		tr.CloseIdleConnections()
+		cancel()
+		if err := <-ran; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestRunListenerFails(t *testing.T) {
+	l := runNewListener()
+	l.Close()
+	err := ch09.Run(t.Context(), ch09.NewServer("", nil), l)
+	if !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Run on a closed listener = %v, want net.ErrClosed", err)
+	}
+}
+
+func TestRunOverTCPAndTLS(t *testing.T) {
+	ts := httptest.NewTLSServer(nil) // for its certificate and a client that trusts it
+	defer ts.Close()
+	for _, tt := range []struct {
+		name, scheme, proto string
+	}{
+		{"plain", "http", "HTTP/1.1"},
+		{"TLS", "https", "HTTP/2.0"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var inHandler context.CancelFunc = cancel // ctx ends while the request is in flight
+			srv := ch09.NewServer("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				inHandler()
+				fmt.Fprint(w, r.Proto)
+			}))
+			client := &http.Client{}
+			if tt.scheme == "https" {
+				srv.TLSConfig = &tls.Config{Certificates: ts.TLS.Certificates}
+				client = ts.Client()
+				client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
+			}
+			ran := make(chan error, 1)
+			go func() { ran <- ch09.Run(ctx, srv, l) }()
+			resp, err := client.Get(tt.scheme + "://" + l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := bufio.NewReader(resp.Body).ReadString(0)
+			if err != io.EOF || body != tt.proto {
+				t.Errorf("body = %q, %v, want %q", body, err, tt.proto)
+			}
+			resp.Body.Close()
+			client.CloseIdleConnections()
+			if err := <-ran; err != nil {
+				t.Errorf("Run = %v, want nil", err)
+			}
+			t.Logf("%s on %v: answered in full while shutting down", tt.proto, l.Addr())
+		})
+	}
+}
