@@ -1,0 +1,14 @@
+// Package ch07 is about Unix domain sockets: the three types and what each guarantees,
+// listening as a service does, and knowing who is at the other end.
+//
+// Files in reading order:
+//
+//   - echo.go: echo servers for unix, unixpacket, tcp and for unixgram, udp
+//   - echo_reply_unix.go, echo_reply_other.go: answer a datagram without waiting
+//   - listen.go: a socket path with permission bits, taken over from dead servers only
+//   - listen_unix.go, listen_lock.go, listen_other.go: how, and where it is refused
+//   - creds.go: admit peers by their groups
+//   - creds_linux.go, creds_other.go: ask the kernel for the peer, or refuse
+//   - echo/: command, an echo server on any of the five networks
+//   - creds/: command, a service that admits members of the named groups
+package ch07

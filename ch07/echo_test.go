@@ -1,0 +1,291 @@
+package ch07_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"network-programming-with-go/ch07"
+)
+
+// echoDir returns a short directory: t.TempDir is too long for a socket path on macOS.
+func echoDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ch07")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
+			t.Errorf("left behind: %q", left)
+		}
+		os.RemoveAll(dir)
+	})
+	return dir
+}
+
+// echoNoLeak fails if goroutines that start after this call are still there at the end.
+func echoNoLeak(t testing.TB) {
+	t.Helper()
+	before := runtime.NumGoroutine()
+	t.Cleanup(func() {
+		for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; {
+			if time.Now().After(end) {
+				stacks := make([]byte, 1<<16)
+				t.Fatalf("goroutines left:\n%s", stacks[:runtime.Stack(stacks, true)])
+			}
+			runtime.Gosched()
+		}
+	})
+}
+
+// echoStart runs ServeEcho and returns its address. At the end it must return nil.
+func echoStart(t testing.TB, network, addr string) net.Addr {
+	t.Helper()
+	l, err := net.Listen(network, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	result := make(chan error, 1)
+	go func() { result <- ch07.ServeEcho(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-result; err != nil {
+			t.Errorf("ServeEcho = %v, want nil after its context ended", err)
+		}
+	})
+	return l.Addr()
+}
+
+func echoDial(t testing.TB, addr net.Addr) net.Conn {
+	t.Helper()
+	conn, err := net.Dial(addr.Network(), addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(10 * time.Second)) // bounds a failure
+	return conn
+}
+
+// A stream has no messages: three writes may come back in one read, or in any other
+// pieces. So the client asks for as many bytes as it sent, however they arrive.
+func TestEchoServerStreams(t *testing.T) {
+	for _, network := range []string{"unix", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			echoNoLeak(t)
+			addr := "127.0.0.1:0"
+			if network == "unix" {
+				addr = filepath.Join(echoDir(t), "echo.sock")
+			}
+			conn := echoDial(t, echoStart(t, network, addr))
+			for range 3 {
+				if _, err := io.WriteString(conn, "ping"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := make([]byte, len("pingpingping"))
+			if _, err := io.ReadFull(conn, got); err != nil || string(got) != "pingpingping" {
+				t.Fatalf("echo of three writes = %q, %v", got, err)
+			}
+			// Half-closed, the client still gets the rest and then the end.
+			io.WriteString(conn, "bye")
+			conn.(interface{ CloseWrite() error }).CloseWrite()
+			if rest, err := io.ReadAll(conn); err != nil || string(rest) != "bye" {
+				t.Errorf("echo after CloseWrite = %q, %v, want \"bye\", nil", rest, err)
+			}
+		})
+	}
+}
+
+// What a unix stream does with writes that nobody has read yet: it merges them.
+func TestUnixStreamMergesWrites(t *testing.T) {
+	l, err := net.Listen("unix", filepath.Join(echoDir(t), "s.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	conn := echoDial(t, l.Addr())
+	for _, word := range []string{"one", "two", "three"} {
+		if _, err := io.WriteString(conn, word); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	buf := make([]byte, 64)
+	n, err := server.Read(buf)
+	t.Logf("three writes, one Read: %q", buf[:n])
+	if err != nil || string(buf[:n]) != "onetwothree" {
+		t.Errorf("Read = %q, %v, want all three writes", buf[:n], err)
+	}
+}
+
+// The book's form: an address comes back, the context ends the server, which removes its
+// socket file. There is no call to wait for, so the test watches the file go.
+func TestStreamingEchoServer(t *testing.T) {
+	echoNoLeak(t)
+	path := filepath.Join(echoDir(t), "echo.sock")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	addr, err := ch07.StreamingEchoServer(ctx, "unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("bound %s %s", addr.Network(), addr)
+	if _, err := ch07.StreamingEchoServer(ctx, "unix", path); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("second server on one path: %v, want EADDRINUSE", err)
+	}
+	if _, err := ch07.StreamingEchoServer(ctx, "udp", "127.0.0.1:0"); err == nil {
+		t.Error("StreamingEchoServer(udp) succeeded")
+	}
+	conn := echoDial(t, addr)
+	io.WriteString(conn, "x")
+	if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if rest, err := io.ReadAll(conn); err != nil || len(rest) > 0 {
+		t.Errorf("connection after cancel: %q, %v, want its end", rest, err)
+	}
+	for _, err = os.Lstat(path); !errors.Is(err, fs.ErrNotExist); _, err = os.Lstat(path) {
+		runtime.Gosched() // bounded by the test's own time limit
+	}
+}
+
+// echoFake is a listener that answers from a list and then waits to be closed.
+type echoFake struct {
+	answers []any // error or net.Conn
+	closed  chan struct{}
+	once    sync.Once
+}
+
+func (f *echoFake) Accept() (net.Conn, error) {
+	if len(f.answers) > 0 {
+		next := f.answers[0]
+		f.answers = f.answers[1:]
+		if err, ok := next.(error); ok {
+			return nil, &net.OpError{Op: "accept", Err: err}
+		}
+		return next.(net.Conn), nil
+	}
+	<-f.closed
+	return nil, net.ErrClosed
+}
+func (f *echoFake) Close() error   { f.once.Do(func() { close(f.closed) }); return nil }
+func (f *echoFake) Addr() net.Addr { return &net.UnixAddr{Name: "fake", Net: "unix"} }
+
+// Out of descriptors, the server waits 5, 10, 20 ms and serves on.
+func TestServeEchoSurvivesAcceptErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		ctx, cancel := context.WithCancel(t.Context())
+		l := &echoFake{closed: make(chan struct{}), answers: []any{syscall.EMFILE,
+			syscall.ECONNABORTED, syscall.ENFILE, syscall.EMFILE, server}}
+		result := make(chan error, 1)
+		start := time.Now()
+		go func() { result <- ch07.ServeEcho(ctx, l) }()
+		io.WriteString(client, "hi")
+		got := make([]byte, 2)
+		if _, err := io.ReadFull(client, got); err != nil || string(got) != "hi" {
+			t.Errorf("echo = %q, %v", got, err)
+		}
+		if took, want := time.Since(start), 35*time.Millisecond; took != want {
+			t.Errorf("served after %v, want %v", took, want)
+		}
+		cancel()
+		if err := <-result; err != nil {
+			t.Errorf("ServeEcho = %v, want nil", err)
+		}
+	})
+}
+
+// Another error ends the server, which says why and leaves no connection open.
+func TestServeEchoReportsAcceptError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		l := &echoFake{closed: make(chan struct{}), answers: []any{server, io.ErrUnexpectedEOF}}
+		if err := ch07.ServeEcho(t.Context(), l); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("ServeEcho = %v, want the listener's error", err)
+		}
+		if _, err := client.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("client reads %v, want io.EOF", err)
+		}
+	})
+}
+
+// A client that does not read its echo delays the end by EchoGrace, no more. One that
+// reads in time gets it whole.
+func TestServeEchoGrace(t *testing.T) {
+	for _, reads := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			client, server := net.Pipe()
+			ctx, cancel := context.WithCancel(t.Context())
+			l := &echoFake{closed: make(chan struct{}), answers: []any{server}}
+			result := make(chan error, 1)
+			go func() { result <- ch07.ServeEcho(ctx, l) }()
+			io.WriteString(client, "late")
+			cancel()
+			start := time.Now()
+			want := ch07.EchoGrace
+			if reads {
+				want = 3 * time.Second
+				time.Sleep(want)
+				if got, err := io.ReadAll(client); err != nil || string(got) != "late" {
+					t.Errorf("echo = %q, %v", got, err)
+				}
+			}
+			if err := <-result; err != nil {
+				t.Errorf("ServeEcho = %v, want nil", err)
+			}
+			if took := time.Since(start); took != want {
+				t.Errorf("reads %v: ended after %v, want %v", reads, took, want)
+			}
+			client.Close()
+		})
+	}
+}
+
+func ExampleStreamingEchoServer() {
+	dir, err := os.MkdirTemp("", "echo")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel() // ends the server
+	addr, err := ch07.StreamingEchoServer(ctx, "unix", filepath.Join(dir, "echo.sock"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	conn, err := net.Dial(addr.Network(), addr.String())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close()
+	for range 3 {
+		fmt.Fprint(conn, "ping ")
+	}
+	answer := make([]byte, len("ping ")*3) // a stream: ask for bytes, not for messages
+	_, err = io.ReadFull(conn, answer)
+	fmt.Printf("%q %v\n", answer, err)
+	// Output: "ping ping ping " <nil>
+}

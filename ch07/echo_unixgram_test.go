@@ -1,0 +1,237 @@
+//go:build unix
+
+// Windows has no unixgram. Everywhere else the package net offers it.
+
+package ch07_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"network-programming-with-go/ch07"
+)
+
+// unixgramDir returns a short directory and checks that nothing is left in it.
+func unixgramDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ch07")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
+			t.Errorf("left behind: %q", left)
+		}
+		os.RemoveAll(dir)
+	})
+	return dir
+}
+
+// unixgramStart runs ServePacketEcho on dir/server until the test ends.
+func unixgramStart(t testing.TB, dir string) *net.UnixAddr {
+	t.Helper()
+	c, err := net.ListenPacket("unixgram", filepath.Join(dir, "server"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	result := make(chan error, 1)
+	go func() { result <- ch07.ServePacketEcho(ctx, c) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-result; err != nil {
+			t.Errorf("ServePacketEcho = %v, want nil after its context ended", err)
+		}
+		if _, err := os.Lstat(filepath.Join(dir, "server")); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("socket file after the server's end: %v, want none", err)
+		}
+	})
+	return c.LocalAddr().(*net.UnixAddr)
+}
+
+// unixgramDial binds a name of its own, without which no answer can come, and removes
+// the file afterwards, which Close does not do.
+func unixgramDial(t testing.TB, server *net.UnixAddr, path string) *net.UnixConn {
+	t.Helper()
+	conn, err := net.DialUnix("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"}, server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		conn.Close()
+		if err := os.Remove(path); err != nil {
+			t.Errorf("client's socket file: %v", err)
+		}
+	})
+	conn.SetDeadline(time.Now().Add(10 * time.Second)) // bounds a failure
+	return conn
+}
+
+// Three writes are three messages, an empty one included.
+func TestEchoServerUnixDatagram(t *testing.T) {
+	dir := unixgramDir(t)
+	server := unixgramStart(t, dir)
+	conn := unixgramDial(t, server, filepath.Join(dir, "client"))
+	messages := []string{"one", "", "three"}
+	for _, m := range messages {
+		if _, err := conn.Write([]byte(m)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	buf := make([]byte, 64)
+	for _, m := range messages {
+		n, err := conn.Read(buf)
+		t.Logf("one Read: %q", buf[:n])
+		if err != nil || string(buf[:n]) != m {
+			t.Errorf("Read = %q, %v, want %q", buf[:n], err, m)
+		}
+	}
+}
+
+// 64 KiB come back whole. Of a longer message the tail is lost, and only of that one.
+func TestEchoServerUnixDatagramSizes(t *testing.T) {
+	dir := unixgramDir(t)
+	conn := unixgramDial(t, unixgramStart(t, dir), filepath.Join(dir, "client"))
+	buf := make([]byte, 2*ch07.EchoBufferSize)
+	for _, size := range []int{2048, ch07.EchoBufferSize, ch07.EchoBufferSize + 1, 1} {
+		sent := bytes.Repeat([]byte{'x'}, size)
+		if _, err := conn.Write(sent); errors.Is(err, syscall.EMSGSIZE) {
+			t.Logf("%d bytes: this system does not send that: %v", size, err)
+			continue // macOS stops at 2,048 bytes unless told otherwise
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		n, err := conn.Read(buf)
+		if want := sent[:min(size, ch07.EchoBufferSize)]; err != nil || !bytes.Equal(buf[:n], want) {
+			t.Errorf("echo of %d bytes: %d bytes, %v, want %d", size, n, err, len(want))
+		}
+		t.Logf("%d bytes sent, %d came back", size, n)
+	}
+}
+
+// Strangers: one without a name, one that is gone before its answer, one that sends and
+// never reads. The server goes on for the others.
+func TestEchoServerUnixDatagramStrangers(t *testing.T) {
+	dir := unixgramDir(t)
+	server := unixgramStart(t, dir)
+	nameless, err := net.DialUnix("unixgram", nil, server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nameless.Close()
+	nameless.Write([]byte("who am I?")) // may fail: only the server's health matters
+
+	gone, err := net.DialUnix("unixgram",
+		&net.UnixAddr{Name: filepath.Join(dir, "gone"), Net: "unixgram"}, server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.Remove(filepath.Join(dir, "gone"))
+	gone.Write([]byte("no way back"))
+	gone.Close()
+
+	// Linux queues 11 messages for one that does not read. A server whose next write to
+	// it waits for room hears nobody any more.
+	deaf := unixgramDial(t, server, filepath.Join(dir, "deaf"))
+	for i := range 100 {
+		if _, err := deaf.Write([]byte("x")); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("message %d of a client that does not read: the server is stuck", i)
+		}
+	}
+	conn := unixgramDial(t, server, filepath.Join(dir, "client"))
+	if _, err := conn.Write([]byte("still there?")); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 64)
+	if n, err := conn.Read(buf); err != nil || string(buf[:n]) != "still there?" {
+		t.Errorf("echo among strangers = %q, %v", buf[:n], err)
+	}
+}
+
+// A server must not remove what another has put in its socket's place.
+func TestServePacketEchoLeavesAnothersFile(t *testing.T) {
+	dir := unixgramDir(t)
+	path := filepath.Join(dir, "server")
+	c, err := net.ListenPacket("unixgram", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() { result <- ch07.ServePacketEcho(ctx, c) }()
+	client := unixgramDial(t, c.LocalAddr().(*net.UnixAddr), filepath.Join(dir, "client"))
+	client.Write([]byte("x"))
+	client.Read(make([]byte, 1)) // the server is up: it has noted its own file
+	os.Remove(path)
+	if err := os.WriteFile(path, []byte("another's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-result; err != nil {
+		t.Errorf("ServePacketEcho = %v, want nil", err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Errorf("the file put there meanwhile: %v", err)
+	}
+}
+
+func ExampleDatagramEchoServer() {
+	dir, err := os.MkdirTemp("", "echo")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir) // the client's socket file too: nobody else removes it
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel() // ends the server
+	server, err := ch07.DatagramEchoServer(ctx, "unixgram", filepath.Join(dir, "server"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	own := &net.UnixAddr{Name: filepath.Join(dir, "client"), Net: "unixgram"}
+	conn, err := net.DialUnix("unixgram", own, server.(*net.UnixAddr))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "one")
+	fmt.Fprint(conn, "two")
+	buf := make([]byte, 64)
+	for range 2 {
+		n, err := conn.Read(buf) // one read, one message
+		fmt.Printf("%q %v\n", buf[:n], err)
+	}
+	// Output:
+	// "one" <nil>
+	// "two" <nil>
+}
+
+// The book's form: the context ends the server, which removes its socket file.
+func TestDatagramEchoServer(t *testing.T) {
+	path := filepath.Join(unixgramDir(t), "server")
+	ctx, cancel := context.WithCancel(t.Context())
+	addr, err := ch07.DatagramEchoServer(ctx, "unixgram", path)
+	if err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	if addr.String() != path || addr.Network() != "unixgram" {
+		t.Errorf("address = %s %s, want unixgram %s", addr.Network(), addr, path)
+	}
+	cancel()
+	for _, err = os.Lstat(path); !errors.Is(err, fs.ErrNotExist); _, err = os.Lstat(path) {
+		runtime.Gosched() // bounded by the test's own time limit
+	}
+}
