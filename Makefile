@@ -1,0 +1,84 @@
+# Every target with its one line: make help.
+
+GO          ?= go
+COUNT       ?= 50
+FUZZTIME    ?= 10s
+RELEASES    ?= go1.26.8 go1.27.4
+STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+BENCHSTAT    = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+BENCHCOUNT  ?= 6
+BENCHOUT    ?= /tmp/network-programming-with-go.bench
+
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
+
+demo: ## run each chapter's programs and check what they print
+	@GO="$(GO)" .github/scripts/demo.sh
+
+test: cc ## every test and benchmark, with the race detector
+	$(GO) test -timeout 300s -race -bench=. ./...
+
+test-releases: cc ## every test under both supported Go releases
+	@for release in $(RELEASES); do \
+		echo "GOTOOLCHAIN=$$release $(GO) test -race ./..."; \
+		GOTOOLCHAIN=$$release $(GO) test -race ./... || exit 1; \
+	done
+
+check: format vet staticcheck imports alone snippets notes links commands ## everything that needs no test run
+
+format: ## gofmt has nothing to change
+	@out="$$(gofmt -l .)"; test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+
+vet: ## go vet for linux, darwin, windows and freebsd
+	@for os in linux darwin windows freebsd; do \
+		echo "GOOS=$$os $(GO) vet ./..."; GOOS=$$os $(GO) vet ./... || exit 1; \
+	done
+
+staticcheck: ## staticcheck, pinned
+	$(GO) run $(STATICCHECK) ./...
+
+imports: ## nothing but the standard library, no chapter imports another
+	@.github/scripts/imports.sh
+
+alone: ## each test file compiles and runs by itself
+	@.github/scripts/alone.sh
+
+snippets: ## each source file compiles by itself, or with what its Copy with line names
+	@.github/scripts/snippets.sh
+
+notes: ## each proof that the README names exists
+	@.github/scripts/notes.sh README.md
+
+links: ## each relative link and anchor of the documents resolves
+	@.github/scripts/links.sh
+
+commands: ## each troubleshooting command of the README does what it says
+	@.github/scripts/troubleshooting.sh README.md
+
+fuzz: ## each fuzz target for FUZZTIME (10s)
+	@FUZZTIME="$(FUZZTIME)" .github/scripts/fuzz.sh
+
+flake: cc ## every test COUNT times (50), with the race detector
+	$(GO) test -timeout 60m -race -count=$(COUNT) ./...
+
+bench: ## benchmarks without the race detector, several runs, by benchstat
+	$(GO) test -timeout 60m -run='^$$' -bench=. -count=$(BENCHCOUNT) ./... > $(BENCHOUT)
+	$(GO) run $(BENCHSTAT) $(BENCHOUT)
+
+cover: ## statement coverage by package
+	$(GO) test -cover ./...
+
+clean: ## forget test results and fuzzing caches of this module
+	$(GO) clean -testcache -fuzzcache
+	rm -f *.test *.prof *.out ch*/*.test ch*/*.prof ch*/*.out
+
+# The race detector is C: without a compiler the error of go test is hard to read.
+cc:
+	@cc="$$($(GO) env CC)"; command -v "$${cc%% *}" >/dev/null || { \
+		echo "the race detector needs a C compiler, and $$cc is not found: install gcc or clang," >&2; \
+		echo "or run the tests without it: $(GO) test ./..." >&2; exit 1; }
+
+.PHONY: help demo test test-releases check format vet staticcheck imports alone snippets \
+	notes links commands fuzz flake bench cover clean cc

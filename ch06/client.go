@@ -1,0 +1,153 @@
+package ch06
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+)
+
+// Copy with: types.go, request.go, options.go, link.go, offload_linux.go, offload_other.go.
+
+// Client fetches files over TFTP (RFC 1350) in octet mode. It asks for the options
+// blksize, tsize and windowsize (RFC 2348, 2349, 7440), and works with servers that know
+// none of them. The zero value is ready to use; a Client is safe for concurrent use.
+//
+// TFTP neither encrypts nor authenticates: anybody on the way can change the file. Verify
+// a checksum that came by another way, or use HTTPS.
+type Client struct {
+	// BlockSize is the blksize to ask for, 8 to 65464 bytes. 0 means 1428, which fits a
+	// packet of Ethernet's 1,500 bytes with room for a tunnel; 512 does without the option.
+	BlockSize int
+
+	// WindowSize is the windowsize to ask for, 1 to 32767 blocks. 0 means 64; 1 does
+	// without the option.
+	WindowSize int
+
+	// Timeout is the wait before the last packet is sent again, which doubles up to 8 s
+	// each time that it passes. 0 means 1 s.
+	Timeout time.Duration
+
+	// Retries is how often in a row a packet is sent again before the server is given up.
+	// 0 means 5, a negative number none.
+	Retries int
+
+	// Progress, where it is set, is called after each read from the socket with the bytes
+	// received and the file's size, -1 where the server has not told it. It delays the
+	// transfer for as long as it runs.
+	Progress func(received, size int64)
+
+	// ListenPacket opens the socket. Nil means net.ListenPacket.
+	ListenPacket func(network, address string) (net.PacketConn, error)
+}
+
+// Get fetches the file name from the server at addr, as "192.0.2.1:69", into w, and
+// returns how many bytes it wrote there.
+//
+// A server's refusal is an *Err, to be found by errors.As; errors.Is tells ErrNotFound or
+// fs.ErrNotExist. A server that stays silent is an error that matches
+// os.ErrDeadlineExceeded; a file that ends before its announced size matches
+// io.ErrUnexpectedEOF; packets that break the protocol match ErrMalformed. When ctx ends,
+// Get returns its cause at once and tells the server. After an error w holds the
+// beginning of the file. Get starts no goroutine that outlives it, and leaves w open.
+func (c *Client) Get(ctx context.Context, addr, name string, w io.Writer) (int64, error) {
+	n, err := c.get(ctx, addr, name, w, true)
+	if end, ok := errors.AsType[*Err](err); ok && end.Code == ErrOptions && n == 0 {
+		return c.get(ctx, addr, name, w, false) // RFC 2347 section 4 allows to ask again without
+	}
+	return n, err
+}
+
+func (c *Client) get(ctx context.Context, addr, name string, w io.Writer, options bool) (int64, error) {
+	server, err := resolve(ctx, addr)
+	if err != nil {
+		return 0, fmt.Errorf("tftp: %w", err)
+	}
+	request := &ReadReq{Filename: name}
+	asked := terms{blockSize: cmp.Or(c.BlockSize, 1428), windowSize: cmp.Or(c.WindowSize, 64), size: -1}
+	switch {
+	case asked.blockSize < 8 || asked.blockSize > MaxBlockSize:
+		return 0, fmt.Errorf("tftp: block size %d, want 8 to %d", asked.blockSize, MaxBlockSize)
+	case asked.windowSize < 1 || asked.windowSize > 32767:
+		return 0, fmt.Errorf("tftp: window size %d, want 1 to 32767", asked.windowSize)
+	}
+	if options {
+		request.Options = asked.options()
+	}
+	packet, err := request.MarshalBinary()
+	if err != nil {
+		return 0, err
+	}
+
+	listen, network := c.ListenPacket, "udp4"
+	if listen == nil {
+		listen = net.ListenPacket
+	}
+	if server.Addr().Is6() {
+		network = "udp6"
+	}
+	conn, err := listen(network, ":0")
+	if err != nil {
+		return 0, fmt.Errorf("tftp: %w", err)
+	}
+	defer conn.Close()
+	if sized, ok := conn.(interface{ SetReadBuffer(int) error }); ok {
+		// Room for two windows, or the kernel drops the end of one. A refusal is no harm:
+		// what is dropped comes again.
+		sized.SetReadBuffer(min(2*asked.windowSize*(asked.blockSize+512), 4<<20))
+	}
+	d := &download{
+		link:     newLink(conn, cmp.Or(c.Timeout, time.Second), max(0, cmp.Or(c.Retries, 5))),
+		terms:    terms{blockSize: BlockSize, windowSize: 1, size: -1},
+		request:  request,
+		server:   server,
+		out:      bufio.NewWriterSize(w, 64<<10),
+		expected: 1,
+		progress: c.Progress,
+	}
+	size := 4 + max(asked.blockSize, BlockSize) + 1 // one more byte shows a block that is too long
+	if asked.windowSize > 1 {
+		size = d.joinReads(size)
+	}
+	err = d.run(ctx, packet, make([]byte, size))
+	if err != nil {
+		err = fmt.Errorf("tftp: %s from %s: %w", name, addr, err)
+		d.out.Flush() // what came is the caller's; its error would hide the first one
+	}
+	return d.received - int64(d.out.Buffered()), err
+}
+
+// options returns what to ask for: what is the same without an option is not asked for.
+func (t *terms) options() []Option {
+	options := []Option{{optionTransferSize, "0"}}
+	if t.blockSize != BlockSize {
+		options = append(options, Option{optionBlockSize, strconv.Itoa(t.blockSize)})
+	}
+	if t.windowSize != 1 {
+		options = append(options, Option{optionWindowSize, strconv.Itoa(t.windowSize)})
+	}
+	return options
+}
+
+// resolve looks the server up; unlike net.ResolveUDPAddr it stops when ctx ends.
+func resolve(ctx context.Context, addr string) (netip.AddrPort, error) {
+	host, service, err := net.SplitHostPort(addr)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	port, err := net.DefaultResolver.LookupPort(ctx, "udp", service)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	return netip.AddrPortFrom(ips[0].Unmap(), uint16(port)), nil
+}

@@ -1,0 +1,205 @@
+package ch06
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"time"
+)
+
+// Copy with: types.go, request.go, options.go, link.go, offload_linux.go, offload_other.go.
+
+// download receives one file.
+type download struct {
+	*link
+	terms
+	request *ReadReq
+	server  netip.AddrPort // where the request went, then the port that answered
+	settled bool           // server is the port that answered
+
+	out      *bufio.Writer
+	received int64
+	progress func(received, size int64)
+
+	expected int64 // number of the next block
+	unacked  int   // blocks since the last acknowledgment
+	gap      bool  // a block is missing, and the server was told
+	ack      [4]byte
+}
+
+// run sends the request and receives the file. It tells the server why when it gives up.
+func (d *download) run(ctx context.Context, request, b []byte) error {
+	defer d.interrupt(ctx)()
+	d.send(request, len(request), d.server)
+	for done := false; !done; {
+		n, size, from, err := d.receive(ctx, b)
+		switch {
+		case err == errResend && !d.settled:
+			d.send(request, len(request), d.server)
+			continue
+		case err == errResend:
+			d.acknowledge()
+			continue
+		case err == nil && !d.fromServer(from, b[:n]):
+			continue
+		case err == nil:
+			done, err = d.datagrams(b[:n], size)
+		}
+		if err != nil {
+			d.giveUp(err)
+			return err
+		}
+	}
+	return nil
+}
+
+// fromServer tells whether a datagram is part of this transfer. The first answer settles
+// the server's port, RFC 1350 section 4.
+func (d *download) fromServer(from netip.AddrPort, b []byte) bool {
+	if !d.settled && from.Addr() == d.server.Addr() {
+		switch opCode(b) {
+		case OpData, OpOAck, OpErr:
+			d.server, d.settled = from, true
+		}
+	}
+	if from == d.server && d.settled {
+		return true
+	}
+	if opCode(b) != OpErr { // errors are never answered
+		d.sendErr(ErrUnknownID, "this port awaits another server", from)
+	}
+	return false
+}
+
+// datagrams takes what one read brought: datagrams of size bytes, the last perhaps fewer.
+func (d *download) datagrams(b []byte, size int) (done bool, err error) {
+	before := d.expected
+	for {
+		n := min(size, len(b))
+		if done, err = d.datagram(b[:n]); done || err != nil {
+			return done, err
+		}
+		if b = b[n:]; len(b) == 0 {
+			break
+		}
+	}
+	if d.expected > before {
+		d.due = time.Now().Add(d.wait) // a window may take longer than the timer runs
+	}
+	if d.progress != nil {
+		d.progress(d.received, d.size)
+	}
+	return false, nil
+}
+
+func (d *download) datagram(b []byte) (done bool, err error) {
+	switch opCode(b) {
+	case OpData:
+		return d.data(b)
+	case OpOAck:
+		if d.expected > 1 {
+			return false, nil // late: data has come
+		}
+		var granted OptionAck
+		if err := granted.UnmarshalBinary(b); err != nil {
+			return false, err
+		}
+		if err := accept(granted.Options, d.request.Options, &d.terms); err != nil {
+			return false, err
+		}
+		d.link.progress()
+		d.acknowledge()
+		return false, nil
+	case OpErr:
+		var end Err
+		if err := end.UnmarshalBinary(b); err != nil {
+			return false, err
+		}
+		return false, &end
+	}
+	return false, fmt.Errorf("%w: %v from a server", ErrMalformed, opCode(b))
+}
+
+// data takes one block. Blocks behind a gap are dropped, and the server is told once
+// where to go on, RFC 7440 section 4.
+func (d *download) data(b []byte) (done bool, err error) {
+	if len(b) < 4 || len(b) > 4+d.blockSize {
+		return false, fmt.Errorf("%w: DATA of %d bytes, want 4 to %d", ErrMalformed, len(b), 4+d.blockSize)
+	}
+	// 16-bit arithmetic: numbers start again after 65535.
+	switch ahead := int16(binary.BigEndian.Uint16(b[2:]) - uint16(d.expected)); {
+	case ahead == -1 && d.expected > 1:
+		d.acknowledge() // the last one again: our acknowledgment was lost
+		return false, nil
+	case ahead < 0:
+		return false, nil
+	case ahead > 0:
+		if !d.gap {
+			d.gap = true
+			d.acknowledge()
+		}
+		return false, nil
+	}
+	n, err := d.out.Write(b[4:])
+	d.received += int64(n)
+	if err != nil {
+		return false, writeError{err}
+	}
+	d.link.progress()
+	d.gap = false
+	d.expected++
+	d.unacked++
+	last := len(b) < 4+d.blockSize
+	if last {
+		if err := d.out.Flush(); err != nil {
+			return false, writeError{err}
+		}
+		if d.received < d.size {
+			return false, fmt.Errorf("%d bytes of %d: %w", d.received, d.size, io.ErrUnexpectedEOF)
+		}
+	}
+	if last || d.unacked >= d.windowSize {
+		d.acknowledge()
+	}
+	if last && d.progress != nil {
+		d.progress(d.received, d.size)
+	}
+	return last, nil
+}
+
+// acknowledge says which block is the last that came in order; 0 accepts the options.
+func (d *download) acknowledge() {
+	d.unacked = 0
+	d.send(appendHeader(d.ack[:0], OpAck, uint16(d.expected-1)), len(d.ack), d.server)
+}
+
+// giveUp tells the server why, so that it stops sending.
+func (d *download) giveUp(err error) {
+	var failed writeError
+	switch {
+	case !d.settled:
+		return // there is no transfer to end
+	case errors.As(err, new(*Err)):
+		return // it was the server who ended it
+	case errors.As(err, &failed):
+		d.sendErr(ErrDiskFull, "the client cannot write the file", d.server)
+	case errors.Is(err, ErrOptions):
+		d.sendErr(ErrOptions, "granted is not what was asked for", d.server)
+	case errors.Is(err, ErrMalformed):
+		d.sendErr(ErrIllegalOp, "the packet is malformed", d.server)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		d.sendErr(ErrUnknown, "no data came", d.server)
+	default:
+		d.sendErr(ErrUnknown, "the client has given up", d.server)
+	}
+}
+
+// writeError marks an error of the writer, as opposed to one of the network.
+type writeError struct{ error }
+
+func (e writeError) Unwrap() error { return e.error }

@@ -1,0 +1,23 @@
+//go:build !linux
+
+package ch06
+
+import "net/netip"
+
+// Copy with: offload_linux.go, link.go, types.go.
+
+// offload reads and writes the datagrams of a transfer one by one; on Linux it does more.
+type offload struct{ conn datagramConn }
+
+func (*offload) cutWrites(int) {}
+
+func (*offload) joinReads(size int) int { return size }
+
+func (o *offload) write(blocks []byte, size int, to netip.AddrPort) error {
+	return writeEach(o.conn, blocks, size, to)
+}
+
+func (o *offload) read(b []byte) (n, size int, from netip.AddrPort, err error) {
+	n, from, err = o.conn.ReadFromUDPAddrPort(b)
+	return n, n, from, err
+}

@@ -1,0 +1,194 @@
+package ch06
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+)
+
+// Copy with: types.go, request.go, options.go, server.go, files.go, transfer.go, link.go, offload_linux.go, offload_other.go, arrival_linux.go, arrival_other.go.
+
+var (
+	errEvicted    = errors.New("made room for another client")
+	errSuperseded = errors.New("the client began anew")
+)
+
+// session is a transfer as the server sees it.
+type session struct {
+	transfer
+	request ReadReq
+	raw     string     // the request's bytes
+	local   netip.Addr // to answer from; the zero Addr where it is not known
+	cancel  context.CancelCauseFunc
+	next    *session // what the same client asked for meanwhile; guarded by Server.mu
+}
+
+// arrived deals with one datagram at the listening port. What is no request is dropped
+// without an answer, since two servers could answer each other for ever.
+func (s *Server) arrived(port *arrival, b []byte, client netip.AddrPort, local netip.Addr) {
+	next := &session{raw: string(b), local: local}
+	var refusal *Err
+	switch op := opCode(b); {
+	case op == OpWRQ:
+		refusal = &Err{ErrIllegalOp, "this server is read-only"}
+	case op != OpRRQ || client.Port() == 0:
+		return
+	default:
+		if err := next.request.UnmarshalBinary(b); err != nil {
+			refusal = &Err{ErrIllegalOp, strings.TrimPrefix(err.Error(), ErrMalformed.Error()+": ")}
+		} else if mode := next.request.Mode; !strings.EqualFold(mode, "octet") {
+			refusal = &Err{ErrIllegalOp, fmt.Sprintf("mode %.20q: this server is octet-only", mode)}
+		} else {
+			refusal = s.admit(next, client)
+		}
+	}
+	if refusal == nil {
+		return
+	}
+	if answer, err := refusal.MarshalBinary(); err == nil {
+		port.reply(answer, client)
+	}
+	s.log(slog.LevelWarn, "refused", "client", client, "file", next.request.Filename,
+		"code", int(refusal.Code), "reason", refusal.Message)
+}
+
+// admit starts the session next, unless the client has one already or there are too many.
+func (s *Server) admit(next *session, client netip.AddrPort) *Err {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return &Err{ErrUnknown, "the server is shutting down"}
+	}
+	next.client = client
+	if current := s.sessions[client]; current != nil {
+		// The same request again is one that was sent or delivered twice, while the first
+		// is being answered: it starts nothing. Once the last block is out, or the client
+		// has fallen silent, it is a new wish, and so is any other request from that port:
+		// it starts when the current transfer has ended.
+		phase := current.phase.Load()
+		if next.raw == current.raw && (phase == halfOpen || phase == flowing) {
+			return nil
+		}
+		current.next = next
+		if phase != closing {
+			current.cancel(errSuperseded)
+		}
+		return nil
+	}
+	if limit := orDefault(s.MaxTransfers, 512); len(s.sessions) >= limit && !s.evict() {
+		return &Err{ErrUnknown, fmt.Sprintf("busy with %d transfers, try again later", limit)}
+	}
+	s.start(next)
+	return nil
+}
+
+// evict ends one transfer that its client has not answered; mu is held. Which one is left
+// to the map's random order: a flood of forged requests then rarely hits an honest
+// client in the moment before its first acknowledgment.
+func (s *Server) evict() bool {
+	for client, current := range s.sessions {
+		if current.phase.Load() == halfOpen {
+			current.cancel(errEvicted)
+			delete(s.sessions, client)
+			return true
+		}
+	}
+	return false
+}
+
+// start runs the session in a goroutine of its own; mu is held.
+func (s *Server) start(next *session) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	next.cancel = cancel
+	s.sessions[next.client] = next
+	s.running++
+	go s.serve(ctx, next) // finish is the last that it does, and Close waits for that
+}
+
+// serve answers one request from a port of its own and logs how it went.
+func (s *Server) serve(ctx context.Context, c *session) {
+	defer s.finish(c)
+	start := time.Now()
+	err := s.transfer(ctx, c)
+	outcome, level := "done", slog.LevelInfo
+	if err != nil {
+		outcome, level = err.Error(), slog.LevelWarn
+	}
+	s.log(level, "transfer", "client", c.client, "file", c.request.Filename, "bytes", c.bytes,
+		"blocks", c.blocks, "resent", c.resent, "duration", time.Since(start), "outcome", outcome)
+}
+
+// transfer opens the socket and the file, settles the options and sends the file.
+func (s *Server) transfer(ctx context.Context, c *session) error {
+	listen, network, host := s.ListenPacket, "udp4", ""
+	if listen == nil {
+		listen = net.ListenPacket
+	}
+	if c.client.Addr().Is6() {
+		network = "udp6"
+	}
+	if c.local.IsValid() {
+		host = c.local.String()
+	}
+	conn, err := listen(network, net.JoinHostPort(host, "0"))
+	if err != nil {
+		return fmt.Errorf("no port for the transfer: %w", err)
+	}
+	defer conn.Close()
+	c.timeout = orDefault(s.Timeout, time.Second)
+	c.link = newLink(conn, c.timeout, max(0, orDefault(s.Retries, 5)))
+
+	file, size, closeFile, err := openFile(s.FS, s.Payload, c.request.Filename)
+	if refusal, ok := errors.AsType[*Err](err); ok {
+		c.sendErr(refusal.Code, refusal.Message, c.client)
+		return refusal
+	}
+	defer closeFile() // only read: nothing is lost
+
+	c.terms = terms{BlockSize, 1, c.timeout, size}
+	granted := grant(c.request.Options, &c.terms, orDefault(s.MaxBlockSize, MaxBlockSize),
+		orDefault(s.MaxWindowSize, 64))
+	c.calm, c.wait = c.timeout, c.timeout
+	c.file = buffered(file, c.blockSize*c.windowSize)
+	var oack []byte
+	if len(granted) > 0 {
+		if oack, err = (&OptionAck{granted}).MarshalBinary(); err != nil {
+			return err
+		}
+	}
+	err = c.run(ctx, oack)
+	switch end, told := errors.AsType[*Err](err); {
+	case told:
+		return fmt.Errorf("ended by the client: %w", end)
+	case err == nil, err == errEvicted, err == errSuperseded:
+	case errors.Is(err, ErrServerClosed):
+		c.sendErr(ErrUnknown, "the server is shutting down", c.client)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.sendErr(ErrUnknown, "no acknowledgment came", c.client)
+	default:
+		c.sendErr(ErrUnknown, "the file cannot be read to its end", c.client)
+	}
+	return err
+}
+
+// finish forgets the session and starts what its client asked for meanwhile.
+func (s *Server) finish(c *session) {
+	c.cancel(nil) // gives back what the context holds
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sessions[c.client] == c {
+		delete(s.sessions, c.client)
+		if c.next != nil && !s.closed {
+			s.start(c.next)
+		}
+	}
+	if s.running--; s.running == 0 && s.closed {
+		close(s.idle)
+	}
+}

@@ -1,0 +1,132 @@
+// Command tftp fetches a file over TFTP (RFC 1350).
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"network-programming-with-go/ch06"
+)
+
+// Copy with: progress.go, ../types.go, ../request.go, ../options.go, ../client.go, ../download.go, ../link.go, ../offload_linux.go, ../offload_other.go.
+
+const usage = `tftp fetches a file over TFTP (RFC 1350).
+
+Usage: tftp [-o FILE] [flags] HOST:PORT NAME
+
+The file appears under its name only when it is complete: a transfer that fails leaves
+nothing behind.
+
+Example:
+  go run ./ch06/tftp -o picture.svg 127.0.0.1:6969 picture.svg
+
+Flags:
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the command as a function: it returns the exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	client := &ch06.Client{}
+	flags := flag.NewFlagSet("tftp", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // wrong use prints its reason alone, not every flag
+	output := flags.String("o", "", "write to `FILE`, - for standard output (default the last part of NAME)")
+	flags.IntVar(&client.BlockSize, "blksize", 1428, "ask for blocks of `N` bytes, 8 to 65464; 512 asks for nothing")
+	flags.IntVar(&client.WindowSize, "windowsize", 64, "ask for windows of `N` blocks, 1 to 32767; 1 asks for nothing")
+	flags.DurationVar(&client.Timeout, "timeout", time.Second, "wait `D` before a packet is sent again; the wait doubles up to 8s")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, usage)
+		flags.SetOutput(stdout)
+		flags.PrintDefaults()
+		return 0
+	case err != nil:
+		return wrongUse(stderr, "%v", err)
+	case flags.NArg() != 2:
+		return wrongUse(stderr, "%d arguments, want HOST:PORT and NAME", flags.NArg())
+	case client.BlockSize < 8 || client.BlockSize > ch06.MaxBlockSize:
+		return wrongUse(stderr, "-blksize %d: want 8 to 65464", client.BlockSize)
+	case client.WindowSize < 1 || client.WindowSize > 32767:
+		return wrongUse(stderr, "-windowsize %d: want 1 to 32767", client.WindowSize)
+	case client.Timeout <= 0:
+		return wrongUse(stderr, "-timeout %v: want more than 0", client.Timeout)
+	}
+	addr, name := flags.Arg(0), flags.Arg(1)
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return wrongUse(stderr, "%v", err)
+	}
+	if *output == "" {
+		if *output = path.Base(strings.ReplaceAll(name, `\`, "/")); !filepath.IsLocal(*output) || *output == "." {
+			return wrongUse(stderr, "%q is no name for a file here: use -o FILE", name)
+		}
+	}
+	bar := newProgressBar(stderr, name)
+	client.Progress = bar.update
+	err := fetch(ctx, client, addr, name, *output, stdout)
+	bar.end()
+	if err != nil {
+		fmt.Fprintf(stderr, "tftp: %s\n", strings.TrimPrefix(err.Error(), "tftp: "))
+		return 1
+	}
+	return 0
+}
+
+// fetch writes the file beside its place and moves it there when it is complete.
+func fetch(ctx context.Context, client *ch06.Client, addr, name, output string, stdout io.Writer) (err error) {
+	if output == "-" {
+		_, err := client.Get(ctx, addr, name, stdout)
+		return err
+	}
+	if info, err := os.Stat(output); err == nil && !info.Mode().IsRegular() {
+		if info.IsDir() {
+			return fmt.Errorf("%s is a directory", output)
+		}
+		// A device or a pipe is written to, not replaced.
+		file, err := os.OpenFile(output, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = client.Get(ctx, addr, name, file)
+		return errors.Join(err, file.Close())
+	}
+	// Unlike os.CreateTemp this gives the file the mode of any new file.
+	place := filepath.Join(filepath.Dir(output), "."+filepath.Base(output)+"."+rand.Text()+".part")
+	part, err := os.OpenFile(place, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			part.Close()     // closed before, or the error that counts is err
+			os.Remove(place) // as above
+		}
+	}()
+	if _, err := client.Get(ctx, addr, name, part); err != nil {
+		return err
+	}
+	if err := part.Close(); err != nil {
+		return err
+	}
+	return os.Rename(place, output)
+}
+
+func wrongUse(stderr io.Writer, format string, args ...any) int {
+	fmt.Fprintf(stderr, "tftp: "+format+" (try tftp -h)\n", args...)
+	return 2
+}
