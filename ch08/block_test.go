@@ -1,0 +1,204 @@
+package ch08_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// blockIndefinitely never answers. It ends when the client leaves, which the server
+// tells it by the request's context: a select {} here would hold the goroutine, and
+// with it the server's Close, for ever.
+func blockIndefinitely(started, ended chan<- string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started <- r.RemoteAddr
+		<-r.Context().Done()
+		ended <- r.RemoteAddr
+	})
+}
+
+// blockRefused is the assertion of the tests below: nil only if a request ended by the
+// client's patience. That a server did answer must not count as having given up.
+func blockRefused(resp *http.Response, err error) error {
+	switch {
+	case err == nil:
+		resp.Body.Close()
+		return fmt.Errorf("the server answered: %s", resp.Status)
+	case !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled):
+		return fmt.Errorf("failed for another reason: %w", err)
+	}
+	return nil
+}
+
+// The request is known to be with the handler before the client leaves, and the handler
+// is known to have ended before the server is closed: no clock is involved.
+func TestBlockIndefinitelyWithCancel(t *testing.T) {
+	started, ended := make(chan string, 1), make(chan string, 1)
+	ts := httptest.NewServer(blockIndefinitely(started, ended))
+	defer ts.Close() // waits for the handler: it returns only because the handler does
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		t.Log("handler entered for", <-started)
+		cancel()
+	}()
+	if err := blockRefused(blockGet(ctx, ts.Client(), ts.URL)); err != nil {
+		t.Error(err)
+	}
+	t.Log("handler left for   ", <-ended)
+}
+
+func blockGet(ctx context.Context, client *http.Client, url string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	return client.Do(req)
+}
+
+// The assertion must fail if the server answers, or if there is none.
+func TestBlockNoticesAnswer(t *testing.T) {
+	ts := httptest.NewServer(http.NotFoundHandler())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := blockRefused(blockGet(ctx, ts.Client(), ts.URL)); err == nil {
+		t.Error("a server that answers passes for one that blocks")
+	}
+	ts.Close()
+	if err := blockRefused(blockGet(ctx, ts.Client(), ts.URL)); err == nil {
+		t.Error("a refused connection passes for a server that blocks")
+	}
+}
+
+// blockPipe serves h to one connection in memory, for bubbles.
+func blockPipe(t testing.TB, h http.Handler) *http.Transport {
+	local, remote := net.Pipe()
+	conns := make(chan net.Conn, 1)
+	conns <- remote
+	srv := &http.Server{Handler: h}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(blockListener(conns)) }()
+	t.Cleanup(func() {
+		srv.Shutdown(context.Background()) // waits for the handler; in memory it cannot fail
+		<-served
+	})
+	return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return local, nil
+	}}
+}
+
+type blockListener chan net.Conn
+
+func (l blockListener) Accept() (net.Conn, error) {
+	if c, ok := <-l; ok {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+func (l blockListener) Close() error   { close(l); return nil } // once, by Shutdown
+func (l blockListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+var errBlockShutdown = errors.New("going down")
+
+// Five ways to leave, and how their errors differ. All but the caller's own cancel are
+// timeouts, and all timeouts match context.DeadlineExceeded: whether it was the
+// context's is told by the context alone.
+func TestBlockIndefinitelyWithTimeout(t *testing.T) {
+	const limit = 5 * time.Second
+	for _, tt := range []struct {
+		name                 string
+		ctx                  func(context.Context) (context.Context, func())
+		timeout, header      time.Duration // Client.Timeout, ResponseHeaderTimeout
+		want                 error
+		wantTimeout, wantCtx bool
+	}{
+		{"context deadline", func(ctx context.Context) (context.Context, func()) {
+			ctx, cancel := context.WithTimeout(ctx, limit)
+			return ctx, cancel
+		}, 0, 0, context.DeadlineExceeded, true, true},
+		{"Client.Timeout", nil, limit, 0, context.DeadlineExceeded, true, false},
+		{"ResponseHeaderTimeout", nil, 0, limit, context.DeadlineExceeded, true, false},
+		{"cancel", func(ctx context.Context) (context.Context, func()) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(limit, cancel)
+			return ctx, cancel
+		}, 0, 0, context.Canceled, false, true},
+		{"cancel with a cause", func(ctx context.Context) (context.Context, func()) {
+			ctx, cancel := context.WithCancelCause(ctx)
+			time.AfterFunc(limit, func() { cancel(errBlockShutdown) })
+			return ctx, func() { cancel(nil) }
+		}, 0, 0, errBlockShutdown, false, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				started, ended := make(chan string, 1), make(chan string, 1)
+				tr := blockPipe(t, blockIndefinitely(started, ended))
+				tr.ResponseHeaderTimeout = tt.header
+				client := &http.Client{Transport: tr, Timeout: tt.timeout}
+				ctx := t.Context()
+				if tt.ctx != nil {
+					c, cancel := tt.ctx(ctx)
+					defer cancel()
+					ctx = c
+				}
+				start := time.Now()
+				_, err := blockGet(ctx, client, "http://peer.example/")
+				if got := time.Since(start); got != limit {
+					t.Errorf("Do returned after %v, want %v", got, limit)
+				}
+				<-ended // or the bubble is dead-locked: the handler did not notice
+				if time.Since(start) != limit {
+					t.Errorf("the handler ended at %v, want at once", time.Since(start))
+				}
+				urlErr, ok := errors.AsType[*url.Error](err)
+				if !ok || !errors.Is(err, tt.want) || urlErr.Timeout() != tt.wantTimeout {
+					t.Errorf("error = %v, want %v in a *url.Error with Timeout() %t",
+						err, tt.want, tt.wantTimeout)
+				}
+				if byCtx := ctx.Err() != nil; byCtx != tt.wantCtx {
+					t.Errorf("the context has ended: %t, want %t", byCtx, tt.wantCtx)
+				}
+				t.Logf("Timeout() %-5t  ctx ended %-5t  %v", urlErr.Timeout(), ctx.Err() != nil, err)
+			})
+		})
+	}
+}
+
+// A server looks out for a leaving client only once the request's body was read: a
+// handler that waits with the body unread never hears of it.
+func TestBlockUnreadBody(t *testing.T) {
+	for _, read := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			noticed := make(chan bool, 1)
+			tr := blockPipe(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if read {
+					io.Copy(io.Discard, r.Body) // three bytes; a failure shows below
+				}
+				select {
+				case <-r.Context().Done():
+					noticed <- true
+				case <-time.After(time.Hour):
+					noticed <- false
+				}
+			}))
+			client := &http.Client{Transport: tr, Timeout: time.Second}
+			resp, err := client.Post("http://peer.example/", "text/plain", strings.NewReader("abc"))
+			if err := blockRefused(resp, err); err != nil {
+				t.Error(err)
+			}
+			if got := <-noticed; got != read {
+				t.Errorf("body read: %t, leaving client noticed: %t, want the same", read, got)
+			}
+		})
+	}
+}

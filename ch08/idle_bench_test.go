@@ -1,0 +1,68 @@
+package ch08_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"network-programming-with-go/ch08"
+)
+
+// idleZeros answers every request with a body that has no end.
+type idleZeros struct{}
+
+func (idleZeros) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: 200, Body: io.NopCloser(idleZeros{}), Request: r}, nil
+}
+func (idleZeros) Read(p []byte) (int, error) { return len(p), nil }
+
+func TestGetIdleReadAllocatesNothing(t *testing.T) {
+	client := &http.Client{Transport: idleZeros{}}
+	resp, err := ch08.GetIdle(t.Context(), client, "http://peer.example/", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	buf := make([]byte, 4<<10)
+	if n := testing.AllocsPerRun(100, func() { resp.Body.Read(buf) }); n != 0 {
+		t.Errorf("a read allocates %v times, want 0", n)
+	}
+}
+
+// What the moving timeout costs, beside no timeout at all. SetBytes counts the body.
+func BenchmarkGetIdle(b *testing.B) {
+	const size = 8 << 20 // 8 MiB
+	chunk := make([]byte, 64<<10)
+	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for range size / len(chunk) {
+			w.Write(chunk) // a client that failed fails the benchmark
+		}
+	}))
+	defer ts.Close()
+	client := ts.Client()
+	for name, get := range map[string]func() (*http.Response, error){
+		"plain": func() (*http.Response, error) { return client.Get(ts.URL) },
+		"idle": func() (*http.Response, error) {
+			return ch08.GetIdle(b.Context(), client, ts.URL, time.Minute)
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(size)
+			b.ReportAllocs()
+			buf := make([]byte, 32<<10)
+			for b.Loop() {
+				resp, err := get()
+				if err != nil {
+					b.Fatal(err)
+				}
+				n, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{resp.Body}, buf)
+				resp.Body.Close()
+				if err != nil || n != size {
+					b.Fatal(n, err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,219 @@
+package ch08_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"network-programming-with-go/ch08"
+)
+
+// skewPeer returns a client that talks to a peer in memory, which answers each request
+// by h, after dial to connect and half of rtt on the way there and back.
+func skewPeer(dial, rtt time.Duration, h func(*http.Request) *http.Response) *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true, // the peer serves one request a connection
+		DialContext: func(context.Context, string, string) (net.Conn, error) {
+			time.Sleep(dial)
+			local, remote := net.Pipe()
+			go func() {
+				defer remote.Close()
+				req, err := http.ReadRequest(bufio.NewReader(remote))
+				if err != nil {
+					return
+				}
+				time.Sleep(rtt / 2)
+				resp := h(req)
+				time.Sleep(rtt / 2)
+				resp.Write(remote) // the client notices a failed write
+			}()
+			return local, nil
+		},
+	}}
+}
+
+func skewAnswer(field, value string) *http.Response {
+	return &http.Response{StatusCode: 200, ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{field: {value}}}
+}
+
+func TestSkew(t *testing.T) {
+	for _, ahead := range []time.Duration{0, time.Hour, -90 * time.Second} {
+		for _, form := range []string{http.TimeFormat, time.RFC850, time.ANSIC} {
+			synctest.Test(t, func(t *testing.T) {
+				// The bubble's clock begins on a whole second; 3 s to dial do not count,
+				// and when the peer looks at its clock half the round trip is over.
+				client := skewPeer(3*time.Second, 2*time.Second, func(r *http.Request) *http.Response {
+					if r.Method != http.MethodHead {
+						t.Errorf("method = %s, want HEAD", r.Method)
+					}
+					return skewAnswer("Date", time.Now().Add(ahead).UTC().Format(form))
+				})
+				got, err := ch08.Skew(t.Context(), client, "http://peer.example/")
+				if err != nil || got != ahead {
+					t.Errorf("Skew with %v as %q = %v, %v, want it exact", ahead, form, got, err)
+				}
+			})
+		}
+	}
+}
+
+// The fraction of a second never arrives, so the result is up to 1 s below the truth.
+func TestSkewResolution(t *testing.T) {
+	for _, ms := range []time.Duration{0, 1, 500, 999} {
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(ms * time.Millisecond)
+			client := skewPeer(0, 0, func(*http.Request) *http.Response {
+				return skewAnswer("Date", time.Now().UTC().Format(http.TimeFormat))
+			})
+			got, err := ch08.Skew(t.Context(), client, "http://peer.example/")
+			if want := -ms * time.Millisecond; err != nil || got != want {
+				t.Errorf("equal clocks at .%03d s: Skew = %v, %v, want %v", ms, got, err, want)
+			}
+			t.Logf("equal clocks at .%03d s: skew %v", ms, got)
+		})
+	}
+}
+
+func TestSkewErrors(t *testing.T) {
+	for _, tt := range []struct {
+		field, value string
+		want         error
+	}{
+		{"Server", "x", ch08.ErrNoDate},
+		{"Date", "", ch08.ErrNoDate},
+		{"Date", "yesterday", ch08.ErrBadDate},
+		{"Date", "Mon, 30 Feb 2026 00:00:00 GMT", ch08.ErrBadDate},
+		{"Date", "2026-01-02T03:04:05Z", ch08.ErrBadDate},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			client := skewPeer(0, 0, func(*http.Request) *http.Response {
+				return skewAnswer(tt.field, tt.value)
+			})
+			if _, err := ch08.Skew(t.Context(), client, "http://peer.example/"); !errors.Is(err, tt.want) {
+				t.Errorf("Skew with %s: %s error = %v, want %v", tt.field, tt.value, err, tt.want)
+			}
+		})
+	}
+	if _, err := ch08.Skew(t.Context(), http.DefaultClient, "http://%zz/"); err == nil {
+		t.Error("Skew with a malformed URL succeeded")
+	}
+}
+
+func TestSkewCached(t *testing.T) {
+	for age, want := range map[string]error{"0": nil, "17": ch08.ErrBadDate} {
+		ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Cache-Control") != "no-cache" {
+				t.Error("the request allows a stored answer")
+			}
+			w.Header().Set("Age", age)
+			w.WriteHeader(http.StatusNotFound) // any status will do
+		}))
+		if _, err := ch08.Skew(t.Context(), ts.Client(), ts.URL); !errors.Is(err, want) {
+			t.Errorf("Skew with Age: %s error = %v, want %v", age, err, want)
+		}
+		ts.Close()
+	}
+}
+
+func TestSkewSilentServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := skewPeer(0, time.Hour, func(*http.Request) *http.Response {
+			return skewAnswer("Date", time.Now().UTC().Format(http.TimeFormat))
+		})
+		const limit = 5 * time.Second
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		start := time.Now()
+		_, err := ch08.Skew(ctx, client, "http://peer.example/")
+		if got := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || got != limit {
+			t.Errorf("Skew = %v after %v, want context.DeadlineExceeded after %v", err, got, limit)
+		}
+		time.Sleep(time.Hour) // the peer ends, and with it the bubble
+	})
+}
+
+// Whatever the Date field says, a result is what http.ParseTime makes of it.
+func FuzzSkew(f *testing.F) {
+	f.Add("Sun, 06 Nov 1994 08:49:37 GMT")
+	f.Add("Sunday, 06-Nov-94 08:49:37 GMT")
+	f.Add("Sun Nov  6 08:49:37 1994")
+	f.Add("Sun, 06 Nov 1994 08:49:60 GMT")
+	f.Add("")
+	f.Fuzz(func(t *testing.T, field string) {
+		before := time.Now()
+		client := &http.Client{Transport: skewTransport(field)}
+		got, err := ch08.Skew(t.Context(), client, "http://peer.example/")
+		date, parseErr := http.ParseTime(field)
+		switch {
+		case (err == nil) != (parseErr == nil):
+			t.Errorf("Skew with Date %q error = %v, ParseTime's is %v", field, err, parseErr)
+		case err == nil && (got > date.Sub(before) || got < date.Sub(time.Now())):
+			t.Errorf("Skew with Date %q = %v, out of %v to %v", field, got,
+				date.Sub(time.Now()), date.Sub(before))
+		}
+	})
+}
+
+type skewTransport string
+
+func (date skewTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp := skewAnswer("Date", string(date))
+	resp.Body, resp.Request = http.NoBody, r
+	return resp, nil
+}
+
+// A HEAD costs what its header weighs; a GET for the same field moves the body too.
+func BenchmarkSkew(b *testing.B) {
+	body := make([]byte, 1<<20) // 1 MiB
+	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Write(body) // dropped by net/http if it is a HEAD; else the client notices
+	}))
+	defer ts.Close()
+	client := ts.Client()
+	b.Run("head", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := ch08.Skew(b.Context(), client, ts.URL); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("get", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			resp, err := client.Get(ts.URL)
+			if err != nil {
+				b.Fatal(err)
+			}
+			io.Copy(io.Discard, resp.Body) // shows in the time
+			resp.Body.Close()
+			if _, err := http.ParseTime(resp.Header.Get("Date")); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func ExampleSkew() {
+	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
+	}))
+	defer ts.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	ahead, err := ch08.Skew(ctx, ts.Client(), ts.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("server ahead by about", (ahead + time.Second).Round(time.Minute))
+	// Output: server ahead by about 1h0m0s
+}
