@@ -18,13 +18,16 @@ const ContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 
 // TLS for it, and browsers keep a promise made by localhost.
 func SecureHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// One allocation for all the values, where each Header.Set makes one. A full
+		// slice expression: a handler's Header.Add must not write into its neighbor.
+		v := [...]string{ContentSecurityPolicy, "nosniff", "DENY", "same-origin", "same-origin", "same-origin"}
 		h := w.Header()
-		h.Set("Content-Security-Policy", ContentSecurityPolicy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY") // for browsers without frame-ancestors
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h["Content-Security-Policy"] = v[0:1:1]
+		h["X-Content-Type-Options"] = v[1:2:2]
+		h["X-Frame-Options"] = v[2:3:3] // for browsers without frame-ancestors
+		h["Referrer-Policy"] = v[3:4:4]
+		h["Cross-Origin-Opener-Policy"] = v[4:5:5]
+		h["Cross-Origin-Resource-Policy"] = v[5:6:6]
 		next.ServeHTTP(w, r)
 	})
 }

@@ -22,6 +22,9 @@ func TestSecureHeaders(t *testing.T) {
 		{"own policy", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Security-Policy", "default-src 'self'")
 		}, "default-src 'self'"},
+		{"added value", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Add("Content-Security-Policy", "default-src 'self'") // both hold
+		}, ch09.ContentSecurityPolicy},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			rec := httptest.NewRecorder()

@@ -1,0 +1,95 @@
+package ch09_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"network-programming-with-go/ch09"
+)
+
+func requestLogMux() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /item/{id}", func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(20 * time.Millisecond) // in a synctest bubble: exact, and no wait
+		io.WriteString(w, "hello")
+	})
+	mux.HandleFunc("/fail", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "failed", http.StatusBadGateway)
+	})
+	mux.HandleFunc("/panic", func(http.ResponseWriter, *http.Request) { panic("boom") })
+	return mux
+}
+
+func TestLogRequests(t *testing.T) {
+	for _, tt := range []struct {
+		name, method, url string
+		want              map[string]any
+	}{
+		{"success", "GET", "/item/7?token=secret", map[string]any{
+			"level": "INFO", "method": "GET", "path": "/item/7", "route": "GET /item/{id}",
+			"status": 200., "bytes": 5., "duration": 20e6, "panicked": false}},
+		{"no route", "GET", "/nowhere", map[string]any{
+			"level": "INFO", "route": "", "status": 404., "panicked": false}},
+		{"server error", "POST", "/fail", map[string]any{
+			"level": "ERROR", "method": "POST", "status": 502., "panicked": false}},
+		{"panic", "GET", "/panic", map[string]any{
+			"level": "ERROR", "route": "/panic", "status": 500., "panicked": true}},
+		{"forged line", "GET", "/a%0Alevel=ERROR%20msg=forged", map[string]any{
+			"path": "/a\nlevel=ERROR msg=forged", "status": 404.}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var out bytes.Buffer
+				h := ch09.LogRequests(slog.New(slog.NewJSONHandler(&out, nil)))(requestLogMux())
+				func() {
+					defer func() {
+						if got := recover(); (got != nil) != (tt.name == "panic") {
+							t.Errorf("recovered %v", got)
+						}
+					}()
+					h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(tt.method, tt.url, nil))
+				}()
+				t.Logf("%s", out.Bytes())
+				if n := strings.Count(out.String(), "\n"); n != 1 {
+					t.Errorf("%d lines logged, want 1", n)
+				}
+				if strings.Contains(out.String(), "secret") {
+					t.Error("the query was logged")
+				}
+				var got map[string]any
+				if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+					t.Fatal(err)
+				}
+				for key, want := range tt.want {
+					if got[key] != want {
+						t.Errorf("%s = %v, want %v", key, got[key], want)
+					}
+				}
+			})
+		})
+	}
+}
+
+func ExampleLogRequests() {
+	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey || a.Key == "duration" {
+				return slog.Attr{} // differ from run to run
+			}
+			return a
+		},
+	}))
+	h := ch09.LogRequests(log)(http.NotFoundHandler())
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/nowhere", nil))
+	// Output:
+	// level=INFO msg=request method=GET path=/nowhere route="" status=404 bytes=19 peer=192.0.2.1:1234 panicked=false
+}

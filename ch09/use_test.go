@@ -1,0 +1,106 @@
+package ch09_test
+
+import (
+	"encoding/json"
+	"expvar"
+	"math"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"testing"
+
+	"network-programming-with-go/ch09"
+)
+
+var _ expvar.Var = ch09.USE{}
+
+func TestUSE(t *testing.T) {
+	u := ch09.ReadUSE()
+	t.Logf("%s", u)
+	if u.CPULimit != uint64(runtime.GOMAXPROCS(0)) {
+		t.Errorf("CPULimit = %d, want GOMAXPROCS %d", u.CPULimit, runtime.GOMAXPROCS(0))
+	}
+	if u.CPURunning == 0 || u.Goroutines == 0 || u.Memory == 0 {
+		t.Errorf("a running test uses no CPU, goroutine or memory: %+v", u)
+	}
+	if u.SchedP99 < 0 || math.IsInf(u.SchedP99, 0) || math.IsNaN(u.SchedP99) {
+		t.Errorf("SchedP99 = %v", u.SchedP99)
+	}
+	var vars map[string]float64
+	if err := json.Unmarshal([]byte(u.String()), &vars); err != nil || vars["goroutines"] == 0 {
+		t.Errorf("String = %s, %v", u, err)
+	}
+}
+
+func TestUSENamesExist(t *testing.T) {
+	known := map[string]bool{}
+	for _, d := range metrics.All() {
+		known[d.Name] = true
+	}
+	for _, name := range []string{
+		"/sched/goroutines/running:goroutines", "/sched/gomaxprocs:threads",
+		"/sched/goroutines/runnable:goroutines", "/sched/latencies:seconds",
+		"/sched/goroutines:goroutines", "/sync/mutex/wait/total:seconds",
+		"/memory/classes/total:bytes", "/memory/classes/heap/released:bytes",
+		"/gc/gomemlimit:bytes", "/cpu/classes/gc/total:cpu-seconds",
+		"/gc/limiter/last-enabled:gc-cycle",
+	} {
+		if !known[name] {
+			t.Errorf("%s does not measure %s", runtime.Version(), name)
+		}
+	}
+}
+
+func TestUSEUtilizationAndSaturation(t *testing.T) {
+	before := ch09.ReadUSE()
+
+	// Memory: what is allocated shows up at once.
+	block := make([]byte, 64<<20)
+	after := ch09.ReadUSE()
+	t.Logf("memory: %d MiB, with 64 MiB more %d MiB", before.Memory>>20, after.Memory>>20)
+	if after.Memory < before.Memory+32<<20 {
+		t.Errorf("memory grew by %d bytes, want about %d", after.Memory-before.Memory, len(block))
+	}
+	runtime.KeepAlive(block)
+
+	// Memory's limit is what utilization is measured against.
+	old := debug.SetMemoryLimit(1 << 40)
+	defer debug.SetMemoryLimit(old)
+	if got := ch09.ReadUSE().MemoryLimit; got != 1<<40 {
+		t.Errorf("MemoryLimit = %d, want %d", got, 1<<40)
+	}
+
+	// CPU: with one processor and many goroutines that want it, some must wait.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	done := make(chan struct{})
+	const spinners = 10
+	finished := make(chan struct{}, spinners)
+	for range spinners {
+		go func() {
+			defer func() { finished <- struct{}{} }()
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+			}
+		}()
+	}
+	u := ch09.ReadUSE()
+	close(done)
+	for range spinners {
+		<-finished
+	}
+	t.Logf("%d goroutines want %d processor: %d run, %d wait", spinners, u.CPULimit, u.CPURunning, u.CPUWaiting)
+	if u.CPULimit != 1 || u.CPUWaiting < spinners/2 {
+		t.Errorf("%d processors, %d waiting, want 1 and about %d", u.CPULimit, u.CPUWaiting, spinners)
+	}
+}
+
+func BenchmarkReadUSE(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		ch09.ReadUSE()
+	}
+}
