@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// listenLoopback listens on a free port and says so in the one line that all
+// servers of this library print.
+func (f *fault) listenLoopback(ctx context.Context) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err == nil {
+		fmt.Fprintf(f.stderr, "listening on %s\n", l.Addr())
+	}
+	return l, err
+}
+
+func portOf(a net.Addr) string {
+	return fmt.Sprint(netip.MustParseAddrPort(a.String()).Port())
+}
+
+// pair dials l and accepts on it: both ends of one connection.
+func pair(ctx context.Context, l net.Listener) (client, server net.Conn, err error) {
+	var d net.Dialer
+	client, err = d.DialContext(ctx, "tcp", l.Addr().String())
+	if err != nil {
+		return nil, nil, err
+	}
+	// The handshake is over, so Accept does not wait. Should a stranger have come
+	// first, its connection stands in for ours: the counts hold.
+	if server, err = l.Accept(); err != nil {
+		client.Close()
+		return nil, nil, err
+	}
+	return client, server, nil
+}
+
+// closeWait keeps accepted connections open although their peers have closed: what a
+// handler does that never reads on, or forgets Close.
+func closeWait(ctx context.Context, f *fault) error {
+	l, err := f.listenLoopback(ctx)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	for range f.n {
+		client, server, err := pair(ctx, l)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			server.(*net.TCPConn).SetLinger(0) // reset: leave no FIN-WAIT-2 or TIME-WAIT
+			server.Close()
+		}()
+		client.Close()
+		if _, err := io.Copy(io.Discard, server); err != nil { // wait for its FIN
+			return err
+		}
+	}
+	f.ready(fmt.Sprintf("%d connections stay in CLOSE-WAIT", f.n), []string{
+		`ss -Htnp state close-wait sport = :"$PORT"`}, "PORT", portOf(l.Addr()))
+	<-ctx.Done()
+	return nil
+}
+
+// timeWait closes connections first: the end that does keeps the port pair busy for
+// 60 s on Linux (RFC 9293, section 3.6.1), without a process and after this one ended.
+func timeWait(ctx context.Context, f *fault) error {
+	l, err := f.listenLoopback(ctx)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	for range f.n {
+		client, server, err := pair(ctx, l)
+		if err != nil {
+			return err
+		}
+		err = client.(*net.TCPConn).CloseWrite()
+		_, err1 := io.Copy(io.Discard, server) // the client's FIN comes first
+		server.Close()
+		_, err2 := io.Copy(io.Discard, client)
+		client.Close()
+		if err := errors.Join(err, err1, err2); err != nil {
+			return err
+		}
+	}
+	f.ready(fmt.Sprintf("%d connections in TIME-WAIT; they leave by themselves after 60 s",
+		f.n), []string{`ss -Htn state time-wait dport = :"$PORT"`}, "PORT", portOf(l.Addr()))
+	<-ctx.Done()
+	return nil
+}
+
+// serve answers HTTP and logs, to stderr and to DIR/serve.log. It asks itself for /
+// four times a second, unlogged, so that strace and tcpdump have something to show.
+func serve(ctx context.Context, f *fault) (err error) {
+	dir, remove, err := f.tempDir(1)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	file, err := os.Create(filepath.Join(dir, "serve.log"))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(f.stderr, file), nil))
+	l, err := f.listenLoopback(ctx)
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{
+		Handler:           serveMux(ctx, log),
+		ReadHeaderTimeout: 5 * time.Second,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	failed := make(chan error, 1)
+	wg.Go(func() { failed <- srv.Serve(l) })
+	wg.Go(func() { askSelf(ctx, "http://"+l.Addr().String()+"/") })
+	f.ready("an HTTP server: /, /missing, /error, and /slow, which answers after 30 s",
+		[]string{`curl -sS -i http://127.0.0.1:"$PORT"/missing`,
+			`strace -f -c -p "$PID"`, `tcpdump -ni any -c 4 tcp port "$PORT"`},
+		"PORT", portOf(l.Addr()), "DIR", dir)
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	// The caller's context is over; what is in flight gets 5 s of its own.
+	stop, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return srv.Shutdown(stop)
+}
+
+const selfAgent = "fault"
+
+func serveMux(ctx context.Context, log *slog.Logger) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		status := http.StatusOK
+		switch r.URL.Path {
+		case "/":
+		case "/slow":
+			select {
+			case <-r.Context().Done(): // the client gave up
+				status = 499 // as nginx logs it
+			case <-ctx.Done():
+			case <-time.After(30 * time.Second):
+			}
+		case "/error":
+			status = http.StatusInternalServerError
+		default:
+			status = http.StatusNotFound
+		}
+		if status != 499 {
+			w.WriteHeader(status)
+			fmt.Fprintln(w, http.StatusText(status)) // error: the client is gone
+		}
+		if r.UserAgent() != selfAgent {
+			log.Info("request", "method", r.Method, "path", r.URL.Path, "status", status)
+		}
+	})
+	return mux
+}
+
+// askSelf requests url four times a second until ctx ends.
+func askSelf(ctx context.Context, url string) {
+	transport := &http.Transport{DisableKeepAlives: true} // each request its handshake
+	client := &http.Client{Transport: transport, Timeout: time.Second}
+	for wait(ctx, 250*time.Millisecond) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return
+		}
+		req.Header.Set("User-Agent", selfAgent)
+		resp, err := client.Do(req)
+		if err != nil {
+			continue // traffic is all that matters; the next one comes
+		}
+		io.Copy(io.Discard, resp.Body) // error: as above
+		resp.Body.Close()
+	}
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Response codes of RFC 1035, section 4.1.1.
+const (
+	rcodeOK       = 0
+	rcodeServFail = 2
+	rcodeNXDomain = 3
+	rcodeRefused  = 5
+)
+
+const (
+	dnsZone  = "fault.test"
+	dnsDelay = time.Second // of slow.fault.test
+	dnsSlow  = 64          // delayed answers at a time; more are dropped
+	typeA    = 1
+	classIN  = 1
+)
+
+// dns answers on loopback, in UDP, for the zone fault.test.
+func dns(ctx context.Context, f *fault) error {
+	var lc net.ListenConfig
+	pc, err := lc.ListenPacket(ctx, "udp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // runs before Wait: ends delayed answers
+	defer pc.Close()
+	context.AfterFunc(ctx, func() { pc.Close() }) // unblocks ReadFrom
+	fmt.Fprintf(f.stderr, "listening on %s\n", pc.LocalAddr())
+	f.ready("a name server for "+dnsZone, []string{
+		`dig @127.0.0.1 -p "$PORT" www.fault.test A`,
+		`dig @127.0.0.1 -p "$PORT" slow.fault.test`}, "PORT", portOf(pc.LocalAddr()))
+	slots := make(chan struct{}, dnsSlow)
+	buf := make([]byte, 512) // RFC 1035, section 2.3.4: UDP messages are at most 512 bytes
+	for {
+		n, peer, err := pc.ReadFrom(buf)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		reply, delay := answer(buf[:n])
+		switch {
+		case reply == nil: // malformed, or meant to be lost
+		case delay == 0:
+			pc.WriteTo(reply, peer) // error: UDP may lose it anyway
+		default:
+			select {
+			case slots <- struct{}{}:
+			default:
+				continue
+			}
+			wg.Go(func() {
+				defer func() { <-slots }()
+				if wait(ctx, delay) {
+					pc.WriteTo(reply, peer) // error: UDP may lose it anyway
+				}
+			})
+		}
+	}
+}
+
+// answer returns the reply to one query and how long to hold it back, or nil if the
+// query is malformed, not a standard query, or for the name that is lost.
+// The reply is the header, the question as it came, and at most one A record.
+func answer(q []byte) ([]byte, time.Duration) {
+	name, end, ok := question(q)
+	if !ok {
+		return nil, 0
+	}
+	qtype := binary.BigEndian.Uint16(q[end-4:])
+	class := binary.BigEndian.Uint16(q[end-2:])
+	var rcode byte
+	var addr []byte
+	var delay time.Duration
+	switch name {
+	case "lost." + dnsZone:
+		return nil, 0
+	case "slow." + dnsZone:
+		addr, delay = []byte{192, 0, 2, 81}, dnsDelay
+	case "www." + dnsZone:
+		addr = []byte{192, 0, 2, 80}
+	case "broken." + dnsZone:
+		rcode = rcodeServFail
+	case dnsZone:
+		rcode = rcodeOK // the zone exists, without an address
+	default:
+		rcode = rcodeNXDomain
+		if !strings.HasSuffix(name, "."+dnsZone) {
+			rcode = rcodeRefused
+		}
+	}
+	if class != classIN {
+		rcode, addr = rcodeRefused, nil
+	}
+	if qtype != typeA {
+		addr = nil // the name exists, but no such record
+	}
+	reply := append([]byte(nil), q[:end]...)
+	reply[2] = 0x84 | q[2]&0x01 // a reply, authoritative; recursion desired as asked
+	reply[3] = 0x80 | rcode     // recursion available, so that dig does not warn
+	clear(reply[6:12])          // no records yet, and the query's EDNS is not answered
+	if addr != nil {
+		reply[7] = 1
+		reply = append(reply, 0xc0, 12, 0, typeA, 0, classIN, 0, 0, 0, 60, 0, 4)
+		reply = append(reply, addr...)
+	}
+	return reply, delay
+}
+
+// question checks the header of a query and returns its one name, in lower case and
+// without the last dot, and where the question ends. RFC 1035, sections 4.1.1, 4.1.2.
+func question(q []byte) (name string, end int, ok bool) {
+	const (
+		header   = 12
+		notQuery = 0xf8 // QR and OPCODE: 0 is a standard query
+	)
+	if len(q) < header || q[2]&notQuery != 0 || binary.BigEndian.Uint16(q[4:]) != 1 {
+		return "", 0, false
+	}
+	var labels []string
+	for i := header; i < len(q); {
+		n := int(q[i])
+		i++
+		if n == 0 {
+			if len(q) < i+4 {
+				return "", 0, false // no room for type and class
+			}
+			return strings.ToLower(strings.Join(labels, ".")), i + 4, true
+		}
+		// 63 is the longest label; larger is a pointer, senseless in the first name.
+		// A name has at most 255 bytes, its lengths included.
+		if n > 63 || i+n >= len(q) || i+n-header >= 255 {
+			return "", 0, false
+		}
+		labels = append(labels, string(q[i:i+n]))
+		i += n
+	}
+	return "", 0, false
+}
+
+// lookup is no fault: it asks Go's resolver, by GODEBUG the pure Go one or the C
+// library's, or the server of -server, and prints the addresses.
+func lookup(ctx context.Context, f *fault) error {
+	resolver := net.DefaultResolver
+	if f.server != "" {
+		resolver = &net.Resolver{
+			PreferGo: true,
+			Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				var d net.Dialer
+				return d.DialContext(ctx, network, f.server)
+			},
+		}
+	}
+	start := time.Now()
+	addrs, err := resolver.LookupNetIP(ctx, "ip", f.arg)
+	f.say("lookup: took %v", time.Since(start).Round(time.Millisecond))
+	if err != nil {
+		return err
+	}
+	for _, a := range addrs {
+		fmt.Fprintln(f.stdout, a.Unmap())
+	}
+	return nil
+}
