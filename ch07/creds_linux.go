@@ -17,13 +17,16 @@ import (
 const soPeerGroups = 59
 
 // PeerCredentials returns who opened the other end of conn: getsockopt SO_PEERCRED, see
-// unix(7). A closed conn is net.ErrClosed, a socket without a peer [ErrNoPeer]. Other
-// systems than Linux answer errors.ErrUnsupported. (So does Linux on 32-bit x86, as
-// package syscall has no getsockopt for it.)
+// unix(7). A closed conn is net.ErrClosed; a socket without a peer, or nil, [ErrNoPeer].
+// Other systems than Linux answer errors.ErrUnsupported. (So does Linux on 32-bit x86,
+// as package syscall has no getsockopt for it.)
 //
 // The process may have ended and its PID belong to another one by now: PID is for logs.
 // Do not look under /proc/PID to decide anything.
 func PeerCredentials(conn *net.UnixConn) (Credentials, error) {
+	if conn == nil { // from a type assertion that failed
+		return Credentials{}, ErrNoPeer
+	}
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return Credentials{}, fmt.Errorf("peer credentials: %w", err)

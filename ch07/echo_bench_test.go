@@ -1,0 +1,86 @@
+package ch07_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"network-programming-with-go/ch07"
+)
+
+// benchEchoStart serves network until the benchmark ends and returns a client of it.
+func benchEchoStart(b *testing.B, network string) net.Conn {
+	dir, err := os.MkdirTemp("", "ch07")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { os.RemoveAll(dir) }) // a unixgram client's socket file, too
+	addr := filepath.Join(dir, "server")
+	if network == "tcp" || network == "udp" {
+		addr = "127.0.0.1:0"
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	result := make(chan error, 1)
+	var server net.Addr
+	switch network {
+	case "unix", "unixpacket", "tcp":
+		l, err := net.Listen(network, addr)
+		if err != nil {
+			cancel()
+			b.Skipf("no %s here: %v", network, err)
+		}
+		server = l.Addr()
+		go func() { result <- ch07.ServeEcho(ctx, l) }()
+	default:
+		c, err := net.ListenPacket(network, addr)
+		if err != nil {
+			cancel()
+			b.Skipf("no %s here: %v", network, err)
+		}
+		server = c.LocalAddr()
+		go func() { result <- ch07.ServePacketEcho(ctx, c) }()
+	}
+	b.Cleanup(func() {
+		cancel()
+		if err := <-result; err != nil {
+			b.Error(err)
+		}
+	})
+	var dialer net.Dialer
+	if network == "unixgram" { // without a name of its own a client gets no answer
+		dialer.LocalAddr = &net.UnixAddr{Name: filepath.Join(dir, "client"), Net: network}
+	}
+	conn, err := dialer.Dial(network, server.String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// One message there and back, then the next: the time is latency, not throughput.
+func BenchmarkEcho(b *testing.B) {
+	for _, size := range []int{64, 8 << 10} {
+		for _, network := range []string{"unix", "unixgram", "unixpacket", "tcp", "udp"} {
+			b.Run(fmt.Sprintf("%s/%dB", network, size), func(b *testing.B) {
+				conn := benchEchoStart(b, network)
+				sent, got := make([]byte, size), make([]byte, size)
+				b.ReportAllocs()            // client and server together
+				b.SetBytes(2 * int64(size)) // both ways
+				for b.Loop() {
+					if _, err := conn.Write(sent); err != nil {
+						b.Skipf("%d bytes: %v", size, err) // over a system's limit
+					}
+					// Right for messages, too: each fills the buffer with one read.
+					if _, err := io.ReadFull(conn, got); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
