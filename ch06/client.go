@@ -114,6 +114,8 @@ func (c *Client) get(ctx context.Context, addr, name string, w io.Writer, option
 	size := 4 + max(asked.blockSize, BlockSize) + 1 // one more byte shows a block that is too long
 	if asked.windowSize > 1 {
 		size = d.joinReads(size)
+	} else {
+		d.lockStep()
 	}
 	err = d.run(ctx, packet, make([]byte, size))
 	if err != nil {

@@ -57,5 +57,5 @@ func buffered(file io.Reader, window int) io.Reader {
 	if _, ok := file.(*bytes.Reader); ok {
 		return file
 	}
-	return bufio.NewReaderSize(file, min(max(window, 4<<10), 64<<10))
+	return bufio.NewReaderSize(file, min(max(window, 32<<10), 64<<10))
 }

@@ -9,6 +9,8 @@ import "net/netip"
 // offload reads and writes the datagrams of a transfer one by one; on Linux it does more.
 type offload struct{ conn datagramConn }
 
+func (*offload) lockStep() {}
+
 func (*offload) cutWrites(int) {}
 
 func (*offload) joinReads(size int) int { return size }

@@ -45,6 +45,8 @@ func (t *transfer) run(ctx context.Context, oack []byte) error {
 	t.stride, t.first, t.trust = 4+t.blockSize, 1, true
 	if t.windowSize > 1 {
 		t.cutWrites(t.stride)
+	} else {
+		t.lockStep()
 	}
 	if oack != nil {
 		t.window, t.first = oack, 0
