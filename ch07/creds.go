@@ -95,7 +95,8 @@ func UserGroups(uid uint32) ([]uint32, error) {
 	for _, name := range names {
 		gid, err := strconv.ParseUint(name, 10, 32)
 		if err != nil {
-			return nil, fmt.Errorf("groups of user %d: %q: %w", uid, name, errors.ErrUnsupported)
+			return nil, fmt.Errorf("groups of user %d: %q: %w",
+				uid, name, errors.ErrUnsupported)
 		}
 		gids = append(gids, uint32(gid))
 	}

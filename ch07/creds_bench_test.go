@@ -35,9 +35,18 @@ func BenchmarkWhoIsThere(b *testing.B) {
 	b.Cleanup(func() { conn.Close() })
 	none := ch07.Groups{4_000_000_000: {}} // so that every group is looked at
 	for name, ask := range map[string]func() error{
-		"kernel/PeerCredentials": func() error { _, err := ch07.PeerCredentials(conn); return err },
-		"kernel/Allowed":         func() error { _, err := ch07.Allowed(conn, none); return err },
-		"database/UserGroups":    func() error { _, err := ch07.UserGroups(uint32(os.Getuid())); return err },
+		"kernel/PeerCredentials": func() error {
+			_, err := ch07.PeerCredentials(conn)
+			return err
+		},
+		"kernel/Allowed": func() error {
+			_, err := ch07.Allowed(conn, none)
+			return err
+		},
+		"database/UserGroups": func() error {
+			_, err := ch07.UserGroups(uint32(os.Getuid()))
+			return err
+		},
 	} {
 		b.Run(name, func(b *testing.B) {
 			if err := ask(); err != nil {

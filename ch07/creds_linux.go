@@ -10,7 +10,7 @@ import (
 	"unsafe"
 )
 
-// Copy with: creds.go.
+// Copy with: creds.go, creds_other.go.
 
 // soPeerGroups is SO_PEERGROUPS (Linux 4.13) of asm-generic/socket.h, which package
 // syscall does not have. All Linux systems that Go supports use this number.
@@ -34,7 +34,8 @@ func PeerCredentials(conn *net.UnixConn) (Credentials, error) {
 	var ucred *syscall.Ucred
 	var sockErr error
 	err = raw.Control(func(fd uintptr) {
-		ucred, sockErr = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+		ucred, sockErr = syscall.GetsockoptUcred(int(fd),
+			syscall.SOL_SOCKET, syscall.SO_PEERCRED)
 	})
 	switch err := errors.Join(err, sockErr); {
 	case err != nil:
@@ -76,7 +77,8 @@ func peerGroups(fd uintptr) ([]uint32, syscall.Errno) {
 	gids := make([]uint32, 64) // most have fewer; a process may have 65,536
 	for {
 		size := uint32(len(gids) * 4) // in bytes
-		_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, fd, syscall.SOL_SOCKET, soPeerGroups,
+		_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT,
+			fd, syscall.SOL_SOCKET, soPeerGroups,
 			uintptr(unsafe.Pointer(&gids[0])), uintptr(unsafe.Pointer(&size)), 0)
 		if errno == syscall.ERANGE && int(size) > len(gids)*4 {
 			gids = make([]uint32, size/4) // the kernel says how many there are

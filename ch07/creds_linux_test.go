@@ -106,7 +106,8 @@ func TestPeerCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	want := ch07.Credentials{PID: int32(os.Getpid()), UID: uint32(os.Geteuid()), GID: uint32(os.Getegid())}
+	want := ch07.Credentials{PID: int32(os.Getpid()),
+		UID: uint32(os.Geteuid()), GID: uint32(os.Getegid())}
 	for _, conn := range []net.Conn{client, server} {
 		got, err := ch07.PeerCredentials(conn.(*net.UnixConn))
 		t.Logf("peer: %+v", got)
@@ -176,7 +177,8 @@ func TestAllowedOtherUser(t *testing.T) {
 	conn, pid := credsOther(t, cred)
 	got, err := ch07.PeerCredentials(conn)
 	t.Logf("peer: %+v", got)
-	if want := (ch07.Credentials{PID: int32(pid), UID: 65534, GID: 65533}); err != nil || got != want {
+	want := ch07.Credentials{PID: int32(pid), UID: 65534, GID: 65533}
+	if err != nil || got != want {
 		t.Errorf("PeerCredentials = %+v, %v, want %+v", got, err, want)
 	}
 	database, err := ch07.UserGroups(got.UID)

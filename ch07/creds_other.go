@@ -9,7 +9,7 @@ import (
 	"runtime"
 )
 
-// Copy with: creds.go.
+// Copy with: creds.go, creds_linux.go.
 
 // PeerCredentials refuses, so that [Allowed] does: whoever cannot tell users apart must
 // not let them in.

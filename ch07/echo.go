@@ -138,7 +138,8 @@ func ServePacketEcho(ctx context.Context, c net.PacketConn) error {
 		}
 	}
 	reply := echoReplier(c)
-	stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Now()) }) // unblocks ReadFrom
+	// A deadline unblocks ReadFrom and lets an answer in flight leave, unlike Close.
+	stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Now()) })
 	defer stop()
 	buf := make([]byte, EchoBufferSize)
 	for {

@@ -10,10 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"network-programming-with-go/ch07"
@@ -148,7 +146,8 @@ func TestStreamingEchoServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("bound %s %s", addr.Network(), addr)
-	if _, err := ch07.StreamingEchoServer(ctx, "unix", path); !errors.Is(err, syscall.EADDRINUSE) {
+	_, err = ch07.StreamingEchoServer(ctx, "unix", path)
+	if !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("second server on one path: %v, want EADDRINUSE", err)
 	}
 	if _, err := ch07.StreamingEchoServer(ctx, "udp", "127.0.0.1:0"); err == nil {
@@ -165,99 +164,6 @@ func TestStreamingEchoServer(t *testing.T) {
 	}
 	for _, err = os.Lstat(path); !errors.Is(err, fs.ErrNotExist); _, err = os.Lstat(path) {
 		runtime.Gosched() // bounded by the test's own time limit
-	}
-}
-
-// echoFake is a listener that answers from a list and then waits to be closed.
-type echoFake struct {
-	answers []any // error or net.Conn
-	closed  chan struct{}
-	once    sync.Once
-}
-
-func (f *echoFake) Accept() (net.Conn, error) {
-	if len(f.answers) > 0 {
-		next := f.answers[0]
-		f.answers = f.answers[1:]
-		if err, ok := next.(error); ok {
-			return nil, &net.OpError{Op: "accept", Err: err}
-		}
-		return next.(net.Conn), nil
-	}
-	<-f.closed
-	return nil, net.ErrClosed
-}
-func (f *echoFake) Close() error   { f.once.Do(func() { close(f.closed) }); return nil }
-func (f *echoFake) Addr() net.Addr { return &net.UnixAddr{Name: "fake", Net: "unix"} }
-
-// Out of descriptors, the server waits 5, 10, 20 ms and serves on.
-func TestServeEchoSurvivesAcceptErrors(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client, server := net.Pipe()
-		ctx, cancel := context.WithCancel(t.Context())
-		l := &echoFake{closed: make(chan struct{}), answers: []any{syscall.EMFILE,
-			syscall.ECONNABORTED, syscall.ENFILE, syscall.EMFILE, server}}
-		result := make(chan error, 1)
-		start := time.Now()
-		go func() { result <- ch07.ServeEcho(ctx, l) }()
-		io.WriteString(client, "hi")
-		got := make([]byte, 2)
-		if _, err := io.ReadFull(client, got); err != nil || string(got) != "hi" {
-			t.Errorf("echo = %q, %v", got, err)
-		}
-		if took, want := time.Since(start), 35*time.Millisecond; took != want {
-			t.Errorf("served after %v, want %v", took, want)
-		}
-		cancel()
-		if err := <-result; err != nil {
-			t.Errorf("ServeEcho = %v, want nil", err)
-		}
-	})
-}
-
-// Another error ends the server, which says why and leaves no connection open.
-func TestServeEchoReportsAcceptError(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client, server := net.Pipe()
-		l := &echoFake{closed: make(chan struct{}), answers: []any{server, io.ErrUnexpectedEOF}}
-		if err := ch07.ServeEcho(t.Context(), l); !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Errorf("ServeEcho = %v, want the listener's error", err)
-		}
-		if _, err := client.Read(make([]byte, 1)); err != io.EOF {
-			t.Errorf("client reads %v, want io.EOF", err)
-		}
-	})
-}
-
-// A client that does not read its echo delays the end by EchoGrace, no more. One that
-// reads in time gets it whole.
-func TestServeEchoGrace(t *testing.T) {
-	for _, reads := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			client, server := net.Pipe()
-			ctx, cancel := context.WithCancel(t.Context())
-			l := &echoFake{closed: make(chan struct{}), answers: []any{server}}
-			result := make(chan error, 1)
-			go func() { result <- ch07.ServeEcho(ctx, l) }()
-			io.WriteString(client, "late")
-			cancel()
-			start := time.Now()
-			want := ch07.EchoGrace
-			if reads {
-				want = 3 * time.Second
-				time.Sleep(want)
-				if got, err := io.ReadAll(client); err != nil || string(got) != "late" {
-					t.Errorf("echo = %q, %v", got, err)
-				}
-			}
-			if err := <-result; err != nil {
-				t.Errorf("ServeEcho = %v, want nil", err)
-			}
-			if took := time.Since(start); took != want {
-				t.Errorf("reads %v: ended after %v, want %v", reads, took, want)
-			}
-			client.Close()
-		})
 	}
 }
 

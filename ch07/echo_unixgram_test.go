@@ -112,7 +112,8 @@ func TestEchoServerUnixDatagramSizes(t *testing.T) {
 			t.Fatal(err)
 		}
 		n, err := conn.Read(buf)
-		if want := sent[:min(size, ch07.EchoBufferSize)]; err != nil || !bytes.Equal(buf[:n], want) {
+		want := sent[:min(size, ch07.EchoBufferSize)]
+		if err != nil || !bytes.Equal(buf[:n], want) {
 			t.Errorf("echo of %d bytes: %d bytes, %v, want %d", size, n, err, len(want))
 		}
 		t.Logf("%d bytes sent, %d came back", size, n)

@@ -75,7 +75,8 @@ func TestListenNoWindow(t *testing.T) {
 	perm := fs.FileMode(0) // shuts out the owner too, but not root
 	if os.Getuid() == 0 {
 		perm = 0o600
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		cred := &syscall.Credential{Uid: 65534, Gid: 65534}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
 	}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

@@ -20,7 +20,8 @@ func lockSocket(path string) (*os.File, error) {
 		if err != nil {
 			f.Close()
 			if errors.Is(err, syscall.EWOULDBLOCK) {
-				err = fmt.Errorf("%w: %s is locked by a running server", syscall.EADDRINUSE, path)
+				err = fmt.Errorf("%w: %s is locked by a running server",
+					syscall.EADDRINUSE, path)
 			}
 			return nil, err
 		}

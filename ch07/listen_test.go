@@ -3,18 +3,14 @@
 package ch07_test
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -45,17 +41,6 @@ func listenOK(t testing.TB, network, path string, perm fs.FileMode) net.Listener
 	}
 	t.Cleanup(func() { l.Close() }) // again after a test's own Close: an error, dropped
 	return l
-}
-
-// listenStale leaves the socket file of a server that is dead.
-func listenStale(t testing.TB, path string) {
-	t.Helper()
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.SetUnlinkOnClose(false)
-	l.Close()
 }
 
 // The bits are those asked for, whatever the umask takes away or leaves.
@@ -103,204 +88,6 @@ func TestListenAddresses(t *testing.T) {
 	}
 }
 
-// What a dead server left is replaced, also for the other type of socket.
-func TestListenReplacesStale(t *testing.T) {
-	path := filepath.Join(listenDir(t), "s.sock")
-	for _, network := range []string{"unix", "unixpacket"} {
-		listenStale(t, path)
-		if l, err := net.Listen("unix", path); !errors.Is(err, syscall.EADDRINUSE) {
-			t.Errorf("net.Listen over a stale file = %v, %v, want EADDRINUSE", l, err)
-		}
-		l, err := ch07.Listen(network, path, 0o600)
-		if errors.Is(err, syscall.EPROTONOSUPPORT) {
-			t.Logf("%s: %v", network, err)
-			os.Remove(path) // may be gone already
-			continue
-		} else if err != nil {
-			t.Fatalf("Listen(%s) over a stale file: %v", network, err)
-		}
-		if err := l.Close(); err != nil {
-			t.Errorf("Close = %v", err)
-		}
-		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("second Close = %v, want net.ErrClosed", err)
-		}
-	}
-}
-
-// TestListenProcess is a server to be killed; only TestListenAfterKill runs it.
-func TestListenProcess(t *testing.T) {
-	path := os.Getenv("CH07_LISTEN")
-	if path == "" {
-		t.Skip("runs as a child process of TestListenAfterKill only")
-	}
-	listenOK(t, "unix", path, 0o600)
-	fmt.Println("ready")
-	os.Stdin.Read(make([]byte, 1)) // until killed, or the parent is gone
-}
-
-// A server killed outright leaves its socket and its lock file. Both are taken over.
-func TestListenAfterKill(t *testing.T) {
-	path := filepath.Join(listenDir(t), "s.sock")
-	cmd := exec.Command(os.Args[0], "-test.run=^TestListenProcess$")
-	cmd.Env = append(os.Environ(), "CH07_LISTEN="+path)
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stdin.Close()
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil || line != "ready\n" {
-		t.Errorf("child says %q, %v", line, err)
-	}
-	if l, err := ch07.Listen("unix", path, 0o600); !errors.Is(err, syscall.EADDRINUSE) {
-		t.Errorf("Listen beside a live server = %v, %v, want EADDRINUSE", l, err)
-	} else {
-		t.Log(err)
-	}
-	cmd.Process.Kill() // cannot fail: not waited for yet
-	cmd.Wait()         // reports the kill
-	for _, name := range []string{path, path + ".lock"} {
-		if _, err := os.Lstat(name); err != nil {
-			t.Errorf("after the kill: %v, want the file left behind", err)
-		}
-	}
-	listenOK(t, "unix", path, 0o600).Close()
-}
-
-// A live server keeps its path, whether it was started by Listen or not, and whatever
-// type of socket it has.
-func TestListenKeepsLive(t *testing.T) {
-	dir := listenDir(t)
-	stream, err := net.Listen("unix", filepath.Join(dir, "stream"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stream.Close()
-	datagram, err := net.ListenPacket("unixgram", filepath.Join(dir, "datagram"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.Remove(filepath.Join(dir, "datagram"))
-	defer datagram.Close()
-	own := listenOK(t, "unix", filepath.Join(dir, "own"), 0o600)
-	for _, addr := range []net.Addr{stream.Addr(), datagram.LocalAddr(), own.Addr()} {
-		before, err := os.Lstat(addr.String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		l, err := ch07.Listen("unix", addr.String(), 0o600)
-		if !errors.Is(err, syscall.EADDRINUSE) {
-			t.Errorf("Listen on a live %s = %v, %v, want EADDRINUSE", addr.Network(), l, err)
-		}
-		t.Log(err)
-		if now, err := os.Lstat(addr.String()); err != nil || !os.SameFile(before, now) {
-			t.Errorf("socket file of the live server: %v, %v", now, err)
-		}
-	}
-}
-
-// Many start at once over a stale file: one wins, and never two serve at a time.
-func TestListenOneWins(t *testing.T) {
-	path := filepath.Join(listenDir(t), "s.sock")
-	var live atomic.Int32
-	for range 20 {
-		listenStale(t, path)
-		var wg sync.WaitGroup
-		var won atomic.Int32
-		start, done := make(chan bool), make(chan bool)
-		for range 8 {
-			wg.Go(func() {
-				<-start
-				l, err := ch07.Listen("unix", path, 0o600)
-				if won.Add(1) == 8 {
-					close(done) // all have tried
-				}
-				if errors.Is(err, syscall.EADDRINUSE) {
-					return
-				} else if err != nil {
-					t.Error(err)
-					return
-				}
-				if n := live.Add(1); n != 1 {
-					t.Errorf("%d servers at one path", n)
-				}
-				<-done
-				if conn, err := net.Dial("unix", path); err != nil {
-					t.Errorf("dialing the winner: %v", err)
-				} else {
-					conn.Close()
-				}
-				live.Add(-1)
-				l.Close()
-			})
-		}
-		close(start)
-		wg.Wait()
-	}
-	// Now they come and go as they like.
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			for range 100 {
-				l, err := ch07.Listen("unix", path, 0o600)
-				if errors.Is(err, syscall.EADDRINUSE) {
-					runtime.Gosched()
-					continue
-				} else if err != nil {
-					t.Error(err)
-					return
-				}
-				if n := live.Add(1); n != 1 {
-					t.Errorf("%d servers at one path", n)
-				}
-				live.Add(-1)
-				l.Close()
-			}
-		})
-	}
-	wg.Wait()
-}
-
-// Anything but a socket stays where it is.
-func TestListenNotSocket(t *testing.T) {
-	dir := listenDir(t)
-	stale := filepath.Join(dir, "stale")
-	listenStale(t, stale)
-	defer os.Remove(stale)
-	for name, create := range map[string]func(string) error{
-		"file":    func(p string) error { return os.WriteFile(p, []byte("precious"), 0o600) },
-		"dir":     func(p string) error { return os.Mkdir(p, 0o700) },
-		"symlink": func(p string) error { return os.Symlink(stale, p) },
-		"fifo":    func(p string) error { return syscall.Mkfifo(p, 0o600) },
-	} {
-		path := filepath.Join(dir, name)
-		if err := create(path); err != nil {
-			t.Fatal(err)
-		}
-		before, err := os.Lstat(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if l, err := ch07.Listen("unix", path, 0o600); !errors.Is(err, ch07.ErrNotSocket) {
-			t.Errorf("Listen on a %s = %v, %v, want ErrNotSocket", name, l, err)
-		} else {
-			t.Log(err)
-		}
-		if now, err := os.Lstat(path); err != nil || !os.SameFile(before, now) {
-			t.Errorf("the %s afterwards: %v, %v", name, now, err)
-		}
-		os.Remove(path)
-	}
-}
-
 // The limit is named, and a path just below it works.
 func TestListenPathTooLong(t *testing.T) {
 	dir := listenDir(t)
@@ -311,8 +98,9 @@ func TestListenPathTooLong(t *testing.T) {
 	path := filepath.Join(dir, strings.Repeat("x", limit-len(dir)-1))
 	listenOK(t, "unix", path, 0o600).Close()
 	_, err := ch07.Listen("unix", path+"x", 0o600)
-	if !errors.Is(err, ch07.ErrPathTooLong) || !strings.HasSuffix(err.Error(), fmt.Sprint("limit ", limit)) {
-		t.Errorf("Listen with %d bytes = %v, want ErrPathTooLong, limit %d", limit+1, err, limit)
+	named := fmt.Sprintf("%d bytes, limit %d", limit+1, limit)
+	if !errors.Is(err, ch07.ErrPathTooLong) || !strings.HasSuffix(err.Error(), named) {
+		t.Errorf("Listen = %v, want ErrPathTooLong: %s", err, named)
 	}
 	_, nerr := net.Listen("unix", path+"x")
 	if !errors.Is(nerr, syscall.EINVAL) {
@@ -320,20 +108,6 @@ func TestListenPathTooLong(t *testing.T) {
 	}
 	t.Logf("ch07: %v", err)
 	t.Logf("net:  %v", nerr)
-}
-
-// What another put in the socket's place stays when the listener closes.
-func TestListenCloseLeavesAnothersFile(t *testing.T) {
-	path := filepath.Join(listenDir(t), "s.sock")
-	l := listenOK(t, "unix", path, 0o600)
-	os.Remove(path)
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	if err := os.Remove(path); err != nil {
-		t.Errorf("the file put there meanwhile: %v", err)
-	}
 }
 
 func TestListenErrors(t *testing.T) {
@@ -351,7 +125,8 @@ func TestListenErrors(t *testing.T) {
 		{"unix", dir + "/none/s", 0o600, fs.ErrNotExist},
 	} {
 		if l, err := ch07.Listen(c.network, c.path, c.perm); !errors.Is(err, c.want) {
-			t.Errorf("Listen(%q, %q, %v) = %v, %v, want %v", c.network, c.path, c.perm, l, err, c.want)
+			t.Errorf("Listen(%q, %q, %v) = %v, %v, want %v",
+				c.network, c.path, c.perm, l, err, c.want)
 		}
 	}
 }

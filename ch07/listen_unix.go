@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// Copy with: listen.go, listen_lock.go.
+// Copy with: listen.go, listen_lock.go, listen_other.go.
 
 // socketPathSize is the kernel's room for a path and the NUL after it.
 const socketPathSize = len(syscall.RawSockaddrUnix{}.Path)
@@ -30,12 +30,14 @@ func listenSocket(network, path string, perm fs.FileMode) (net.Listener, error) 
 				errors.ErrUnsupported, perm)
 		}
 		if len(path) > socketPathSize { // the "@" stands for a NUL
-			return nil, fmt.Errorf("%w: %d bytes, limit %d", ErrPathTooLong, len(path), socketPathSize)
+			return nil, fmt.Errorf("%w: %d bytes, limit %d",
+				ErrPathTooLong, len(path), socketPathSize)
 		}
 		return net.Listen(network, path)
 	}
 	if len(path) >= socketPathSize {
-		return nil, fmt.Errorf("%w: %d bytes, limit %d", ErrPathTooLong, len(path), socketPathSize-1)
+		return nil, fmt.Errorf("%w: %d bytes, limit %d",
+			ErrPathTooLong, len(path), socketPathSize-1)
 	}
 	lock, err := lockSocket(path + ".lock")
 	if err != nil {

@@ -20,8 +20,7 @@ import (
 	"network-programming-with-go/ch07"
 )
 
-// Copy with: ../creds.go, ../creds_linux.go, ../creds_other.go,
-// ../listen.go, ../listen_unix.go, ../listen_lock.go, ../listen_other.go.
+// Copy with: ../creds.go, ../creds_linux.go, ../creds_other.go, ../listen.go, ../listen_unix.go, ../listen_lock.go, ../listen_other.go.
 
 const usage = `creds admits the peers of a Unix socket that are in one of the named groups.
 

@@ -77,7 +77,8 @@ func TestCreds(t *testing.T) {
 
 	t.Run("help", func(t *testing.T) {
 		out, err := exec.Command(bin, "-h").Output()
-		if err != nil || !bytes.Contains(out, []byte("Usage: creds")) || !bytes.Contains(out, []byte("-socket")) {
+		if err != nil || !bytes.Contains(out, []byte("Usage: creds")) ||
+			!bytes.Contains(out, []byte("-socket")) {
 			t.Errorf("creds -h: %v, output\n%s", err, out)
 		}
 	})
@@ -100,8 +101,10 @@ func TestCreds(t *testing.T) {
 			cmd := exec.Command(bin, c.args...)
 			cmd.Stderr = &stderr
 			cmd.Run() // the status is looked at below
-			if got := cmd.ProcessState.ExitCode(); got != c.status || !strings.Contains(stderr.String(), c.reason) {
-				t.Errorf("creds %q: status %d, %q, want %d and %q", c.args, got, &stderr, c.status, c.reason)
+			got, said := cmd.ProcessState.ExitCode(), stderr.String()
+			if got != c.status || !strings.Contains(said, c.reason) {
+				t.Errorf("creds %q: status %d, %q, want %d and %q",
+					c.args, got, said, c.status, c.reason)
 			}
 		}
 		if _, err := os.Stat(bin); err != nil {

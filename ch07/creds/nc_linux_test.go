@@ -48,7 +48,8 @@ func TestCredsNetcat(t *testing.T) {
 			t.Errorf("after SIGTERM: %v, want exit status 0", err)
 		}
 	})
-	if line, err := bufio.NewReader(stderr).ReadString('\n'); err != nil || line != "listening on "+path+"\n" {
+	line, err := bufio.NewReader(stderr).ReadString('\n')
+	if err != nil || line != "listening on "+path+"\n" {
 		t.Fatalf("first line = %q, %v", line, err)
 	}
 	cases := []struct {

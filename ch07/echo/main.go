@@ -18,8 +18,7 @@ import (
 	"network-programming-with-go/ch07"
 )
 
-// Copy with: ../echo.go, ../echo_reply_unix.go, ../echo_reply_other.go,
-// ../listen.go, ../listen_unix.go, ../listen_lock.go, ../listen_other.go.
+// Copy with: ../echo.go, ../echo_reply_unix.go, ../echo_reply_other.go, ../listen.go, ../listen_unix.go, ../listen_lock.go, ../listen_other.go.
 
 const usage = `echo sends back what it receives on a Unix, TCP or UDP socket.
 
@@ -46,7 +45,8 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("echo", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // wrong use prints its reason alone, not every flag
-	network := flags.String("network", "unix", "`TYPE` of the socket: unix, unixgram, unixpacket, tcp or udp")
+	network := flags.String("network", "unix",
+		"`TYPE` of the socket: unix, unixgram, unixpacket, tcp or udp")
 	listen := flags.String("listen", "", "serve on `ADDR` (default "+
 		filepath.Join(os.TempDir(), "echo.sock")+" or, for tcp and udp, 127.0.0.1:7777)")
 	switch err := flags.Parse(args); {
@@ -83,7 +83,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			addr, serve = c.LocalAddr(), func() error { return ch07.ServePacketEcho(ctx, c) }
 		}
 	default:
-		fmt.Fprintf(stderr, "echo: -network %q: want unix, unixgram, unixpacket, tcp or udp (try echo -h)\n", *network)
+		fmt.Fprintf(stderr, "echo: -network %q: want unix, unixgram, unixpacket, tcp or udp "+
+			"(try echo -h)\n", *network)
 		return 2
 	}
 	if err == nil {

@@ -118,7 +118,8 @@ func TestEcho(t *testing.T) {
 
 	t.Run("help", func(t *testing.T) {
 		out, err := exec.Command(bin, "-h").Output()
-		if err != nil || !bytes.Contains(out, []byte("Usage: echo")) || !bytes.Contains(out, []byte("-network")) {
+		if err != nil || !bytes.Contains(out, []byte("Usage: echo")) ||
+			!bytes.Contains(out, []byte("-network")) {
 			t.Errorf("echo -h: %v, output\n%s", err, out)
 		}
 	})
@@ -140,8 +141,10 @@ func TestEcho(t *testing.T) {
 			cmd := exec.Command(bin, c.args...)
 			cmd.Stderr = &stderr
 			cmd.Run() // the status is looked at below
-			if got := cmd.ProcessState.ExitCode(); got != c.status || !strings.Contains(stderr.String(), c.reason) {
-				t.Errorf("echo %q: status %d, %q, want %d and %q", c.args, got, &stderr, c.status, c.reason)
+			got, said := cmd.ProcessState.ExitCode(), stderr.String()
+			if got != c.status || !strings.Contains(said, c.reason) {
+				t.Errorf("echo %q: status %d, %q, want %d and %q",
+					c.args, got, said, c.status, c.reason)
 			}
 		}
 	})
