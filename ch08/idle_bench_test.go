@@ -42,18 +42,21 @@ func BenchmarkGetIdle(b *testing.B) {
 	}))
 	defer ts.Close()
 	client := ts.Client()
-	for name, get := range map[string]func() (*http.Response, error){
-		"plain": func() (*http.Response, error) { return client.Get(ts.URL) },
-		"idle": func() (*http.Response, error) {
+	for _, bb := range []struct {
+		name string
+		get  func() (*http.Response, error)
+	}{
+		{"plain", func() (*http.Response, error) { return client.Get(ts.URL) }},
+		{"idle", func() (*http.Response, error) {
 			return ch08.GetIdle(b.Context(), client, ts.URL, time.Minute)
-		},
+		}},
 	} {
-		b.Run(name, func(b *testing.B) {
+		b.Run(bb.name, func(b *testing.B) {
 			b.SetBytes(size)
 			b.ReportAllocs()
 			buf := make([]byte, 32<<10)
 			for b.Loop() {
-				resp, err := get()
+				resp, err := bb.get()
 				if err != nil {
 					b.Fatal(err)
 				}
