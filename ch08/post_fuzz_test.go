@@ -1,0 +1,85 @@
+package ch08_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"network-programming-with-go/ch08"
+)
+
+type postPoint struct{ X, Y float64 }
+
+// postEcho answers with what it was sent, so that what it took can be compared.
+func postEcho(limit int64) http.Handler {
+	return ch08.PostHandler(limit, func(_ context.Context, p postPoint) (postPoint, error) {
+		return p, nil
+	})
+}
+
+func FuzzPostHandler(f *testing.F) {
+	for _, s := range []string{`{"X":1,"Y":-2e3}`, `{"x":1}`, `{}{}`, `null`, ``, `{"Z":1}`, `{"X":1e999}`} {
+		f.Add(s)
+	}
+	const limit = 64
+	f.Fuzz(func(t *testing.T, body string) {
+		r := httptest.NewRequest("POST", "/", io.MultiReader(strings.NewReader(body))) // chunked
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		postEcho(limit).ServeHTTP(w, r)
+		var sent, got postPoint
+		switch w.Code {
+		case 200: // what is taken is one JSON value within the limit, and arrives unchanged
+			if err := json.Unmarshal([]byte(body), &sent); err != nil || len(body) > limit {
+				t.Errorf("%q was accepted, json.Unmarshal says %v", body, err)
+			}
+			if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || got != sent {
+				t.Errorf("%q arrived as %v, %v", body, got, err)
+			}
+		case 400:
+		case 413:
+			if len(body) <= limit {
+				t.Errorf("%q, %d bytes, is too large", body, len(body))
+			}
+		default:
+			t.Errorf("%q is answered with status %d", body, w.Code)
+		}
+	})
+}
+
+// Encoded before it is sent, or streamed into the request by an io.Pipe: for a small
+// body the pipe only costs, a goroutine and chunks, and cannot be sent again.
+func BenchmarkPostJSON(b *testing.B) {
+	ts := httptest.NewServer(postEcho(1 << 10))
+	defer ts.Close()
+	b.Run("encoded", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := ch08.PostJSON[postPoint, postPoint](b.Context(), ts.Client(), ts.URL, postPoint{1, 2}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("piped", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			pr, pw := io.Pipe()
+			go func() { pw.CloseWithError(json.NewEncoder(pw).Encode(postPoint{1, 2})) }()
+			resp, err := ts.Client().Post(ts.URL, "application/json", pr)
+			if err != nil {
+				b.Fatal(err)
+			}
+			var out postPoint
+			err = json.NewDecoder(resp.Body).Decode(&out)
+			io.Copy(io.Discard, resp.Body) // the line end, so that the connection is reused
+			resp.Body.Close()
+			if err != nil || resp.StatusCode != 200 {
+				b.Fatal(resp.Status, err)
+			}
+		}
+	})
+}
