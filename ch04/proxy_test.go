@@ -1,0 +1,202 @@
+package ch04_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"network-programming-with-go/ch04"
+)
+
+// proxyGoroutines fails the test if it leaves a goroutine behind.
+func proxyGoroutines(t *testing.T) {
+	t.Helper()
+	before := runtime.NumGoroutine()
+	t.Cleanup(func() {
+		for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; {
+			if time.Now().After(end) {
+				stacks := make([]byte, 64<<10)
+				t.Fatalf("goroutines left:\n%s", stacks[:runtime.Stack(stacks, true)])
+			}
+			runtime.Gosched()
+		}
+	})
+}
+
+// proxyPair returns the two ends of a TCP connection, closed after the test.
+func proxyPair(t testing.TB) (*net.TCPConn, *net.TCPConn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	dialed, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dialed.Close() })
+	accepted, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { accepted.Close() })
+	return dialed.(*net.TCPConn), accepted.(*net.TCPConn)
+}
+
+// proxyStart runs Proxy between two connections and returns their outer ends.
+func proxyStart(t testing.TB, ctx context.Context) (client, server *net.TCPConn, done chan error) {
+	t.Helper()
+	client, c := proxyPair(t)
+	s, server := proxyPair(t)
+	done = make(chan error, 1)
+	go func() { done <- ch04.Proxy(ctx, c, s) }()
+	return client, server, done
+}
+
+func TestProxy(t *testing.T) {
+	proxyGoroutines(t)
+	client, server, done := proxyStart(t, t.Context())
+	echoed := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(server, server)
+		server.Close()
+		echoed <- err
+	}()
+	for _, msg := range []string{"ping", "pong", "echo"} {
+		if _, err := io.WriteString(client, msg); err != nil {
+			t.Fatal(err)
+		}
+		buf := make([]byte, len(msg))
+		if _, err := io.ReadFull(client, buf); err != nil || string(buf) != msg {
+			t.Fatalf("sent %q, got %q, %v", msg, buf, err)
+		}
+		t.Logf("%q -> proxy -> %q", msg, buf)
+	}
+	client.Close()
+	if err := errors.Join(<-done, <-echoed); err != nil {
+		t.Errorf("Proxy = %v, want nil", err)
+	}
+}
+
+// The client ends its request by a half-close and must get the whole answer.
+func TestProxyHalfClose(t *testing.T) {
+	proxyGoroutines(t)
+	client, server, done := proxyStart(t, t.Context())
+	answer := bytes.Repeat([]byte("all of it. "), 1<<18) // 2.75 MiB
+	served := make(chan error, 1)
+	go func() {
+		defer server.Close()
+		request, err := io.ReadAll(server) // returns when the half-close arrives
+		if err == nil && string(request) != "GET" {
+			err = fmt.Errorf("request %q", request)
+		}
+		if err == nil {
+			_, err = server.Write(answer)
+		}
+		served <- err
+	}()
+	io.WriteString(client, "GET") // a failure shows in the answer
+	if err := client.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(client)
+	if err != nil || !bytes.Equal(got, answer) {
+		t.Errorf("answer of %d bytes, %v, want %d", len(got), err, len(answer))
+	}
+	if err := errors.Join(<-done, <-served); err != nil {
+		t.Error(err)
+	}
+}
+
+// A reset on one side ends the other, by a reset: half an answer is no answer.
+func TestProxyReset(t *testing.T) {
+	proxyGoroutines(t)
+	client, server, done := proxyStart(t, t.Context())
+	io.WriteString(client, "begin") // a failure shows in the next read
+	if _, err := io.ReadFull(server, make([]byte, 5)); err != nil {
+		t.Fatal(err)
+	}
+	client.SetLinger(0)
+	client.Close()
+	// The server neither reads more nor writes: only the proxy can end this.
+	err := <-done
+	if runtime.GOOS != "windows" && !errors.Is(err, syscall.ECONNRESET) || err == nil {
+		t.Errorf("Proxy = %v, want ECONNRESET", err)
+	}
+	t.Logf("Proxy = %v", strings.ReplaceAll(fmt.Sprint(err), "\n", "; "))
+	if _, err := server.Read(make([]byte, 1)); err == nil || err == io.EOF {
+		t.Errorf("the server read %v, want a reset", err)
+	}
+}
+
+// The server answers without reading the request to its end, and goes: the client
+// must still get the answer although its own direction failed.
+func TestProxyAnswerBeforeReset(t *testing.T) {
+	proxyGoroutines(t)
+	client, server, done := proxyStart(t, t.Context())
+	io.WriteString(server, "413 too large") // a failure shows in the next read
+	server.CloseWrite()
+	got, err := io.ReadAll(client)
+	if err != nil || string(got) != "413 too large" {
+		t.Errorf("answer = %q, %v", got, err)
+	}
+	server.Close()
+	for err == nil { // until the proxy's side of the server is found dead
+		_, err = client.Write(make([]byte, 64<<10))
+	}
+	if err := <-done; err == nil {
+		t.Error("Proxy = nil, want the error of the client's direction")
+	}
+}
+
+func TestProxyContext(t *testing.T) {
+	proxyGoroutines(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	client, server, done := proxyStart(t, ctx)
+	reason := errors.New("maintenance")
+	cancel(reason)
+	if err := <-done; !errors.Is(err, reason) {
+		t.Errorf("Proxy = %v, want %v", err, reason)
+	}
+	for _, c := range []net.Conn{client, server} {
+		if _, err := c.Read(make([]byte, 1)); err == nil || err == io.EOF {
+			t.Errorf("read after the end of ctx: %v, want a reset", err)
+		}
+	}
+}
+
+// Conns of any kind will do. One direction fails, the other is silent for ever: it
+// gets ProxyGrace and not a moment more.
+func TestProxyGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, c := net.Pipe()
+		s, server := net.Pipe()
+		defer client.Close()
+		defer server.Close()
+		c.SetReadDeadline(time.Now().Add(time.Minute)) // makes one direction fail
+		start := time.Now()
+		err := ch04.Proxy(t.Context(), c, s)
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("Proxy = %v, want os.ErrDeadlineExceeded", err)
+		}
+		if got := time.Since(start); got != time.Minute+ch04.ProxyGrace {
+			t.Errorf("Proxy ended after %v, want 1m + %v", got, ch04.ProxyGrace)
+		}
+		for _, dir := range []string{"client to server", "server to client"} {
+			if !strings.Contains(fmt.Sprint(err), dir) {
+				t.Errorf("Proxy = %v, which does not name %s", err, dir)
+			}
+		}
+	})
+}

@@ -1,0 +1,151 @@
+package ch04
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Copy with: proxy.go, relay_linux.go, relay_other.go.
+
+// ErrIdle is the reason why a Relay ended a connection on which nothing moved.
+var ErrIdle = errors.New("relay: idle for too long")
+
+// A Relay is Proxy for servers with thousands of connections: idle ones cost two
+// sockets, two goroutines and no buffer, and end after a time. The zero value is ready
+// to use, and Run may be called by many goroutines at once.
+type Relay struct {
+	// IdleTimeout ends a pair of connections with ErrIdle after no byte has been read
+	// or written, in either direction, for so long. Zero or less: never.
+	IdleTimeout time.Duration
+
+	// Splice leaves the bytes in the kernel, as Proxy does. On Linux that costs two
+	// pipes a pair, idle or not, and IdleTimeout is exact to a quarter only; a receiver
+	// that takes longer than IdleTimeout for the 1 MiB in a pipe counts as idle.
+	// Without it a Relay uses large buffers, held only while there are bytes in them.
+	// BenchmarkProxy compares the two; which one wins is a matter of the machine.
+	Splice bool
+}
+
+// Run copies both ways until both have ended, ctx has, or nothing moved for
+// IdleTimeout. It owns and closes the connections, passes on ends and resets, and
+// returns errors just as Proxy does; errors.Is(err, ErrIdle) tells an idle end.
+func (r Relay) Run(ctx context.Context, client, server net.Conn) error {
+	moved := func() {}
+	if r.IdleTimeout > 0 {
+		var cancel context.CancelCauseFunc
+		ctx, cancel = context.WithCancelCause(ctx)
+		defer cancel(nil)
+		idle := relayIdle{limit: r.IdleTimeout, start: time.Now(), cancel: cancel}
+		idle.timer.Store(time.AfterFunc(r.IdleTimeout, idle.check))
+		defer idle.stop()
+		moved = idle.moved
+	}
+	return proxyRun(ctx, client, server, func(dst, src net.Conn) error {
+		if r.Splice {
+			return relaySplice(dst, src, r.IdleTimeout, moved)
+		}
+		return relayCopy(dst, src, moved)
+	})
+}
+
+// relayIdle watches a pair without touching its conns: a deadline moved ahead with
+// each byte would cost more than noting the time.
+type relayIdle struct {
+	limit  time.Duration
+	start  time.Time
+	last   atomic.Int64 // the last progress, in nanoseconds since start
+	timer  atomic.Pointer[time.Timer]
+	cancel context.CancelCauseFunc
+}
+
+func (w *relayIdle) moved() { w.last.Store(int64(time.Since(w.start))) }
+
+func (w *relayIdle) check() {
+	idle := time.Since(w.start) - time.Duration(w.last.Load())
+	if idle >= w.limit {
+		w.cancel(ErrIdle)
+	} else if t := w.timer.Load(); t != nil {
+		t.Reset(w.limit - idle) // bytes have passed since the timer was set
+	}
+}
+
+func (w *relayIdle) stop() {
+	w.timer.Swap(nil).Stop() // a check that runs now cancels a ctx that has ended
+}
+
+// relaySplice is io.Copy in slices of time: a read deadline ends a slice, and a slice
+// without bytes is no progress. Only reads have a deadline, so no byte is lost.
+func relaySplice(dst, src net.Conn, idle time.Duration, moved func()) error {
+	for {
+		end := time.Now().Add(max(idle/4, 1))
+		if idle > 0 {
+			src.SetReadDeadline(end) // fails on a closed conn only, as io.Copy will
+		}
+		n, err := io.Copy(dst, src)
+		if n > 0 {
+			moved()
+		}
+		if idle <= 0 || !errors.Is(err, os.ErrDeadlineExceeded) || time.Now().Before(end) {
+			return err // also if someone else set a deadline, to end this direction
+		}
+	}
+}
+
+const (
+	relaySmall = 32 << 10 // 32 KiB: enough for a conversation
+	relayLarge = 1 << 20  // 1 MiB: fewer wake-ups for a transfer
+	relayBulk  = 64       // large buffers in use at most: 64 MiB
+)
+
+var (
+	relaySmallPool = sync.Pool{New: func() any { b := make([]byte, relaySmall); return &b }}
+	relayLargePool = sync.Pool{New: func() any { b := make([]byte, relayLarge); return &b }}
+	relayLargeUsed atomic.Int32
+)
+
+// relayGet returns a large buffer if one is wanted and not too many are in use.
+func relayGet(large bool) *[]byte {
+	if large {
+		if relayLargeUsed.Add(1) <= relayBulk {
+			return relayLargePool.Get().(*[]byte)
+		}
+		relayLargeUsed.Add(-1)
+	}
+	return relaySmallPool.Get().(*[]byte)
+}
+
+func relayPut(b *[]byte) {
+	if len(*b) == relayLarge {
+		relayLargeUsed.Add(-1)
+		relayLargePool.Put(b)
+	} else {
+		relaySmallPool.Put(b)
+	}
+}
+
+// relayPlain copies between conns of any kind. It holds its buffer while it waits.
+func relayPlain(dst, src net.Conn, moved func()) error {
+	b := relayGet(false)
+	defer relayPut(b)
+	for {
+		n, err := src.Read(*b)
+		if n > 0 {
+			moved()
+			if _, werr := dst.Write((*b)[:n]); werr != nil {
+				return werr
+			}
+			moved()
+		}
+		if err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package ch04_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+
+	"network-programming-with-go/ch04"
+)
+
+func TestMaxPayloadSize(t *testing.T) {
+	header := func(size uint32) []byte {
+		return binary.BigEndian.AppendUint32([]byte{ch04.BinaryType}, size)
+	}
+	_, err := ch04.Decode(bytes.NewReader(header(ch04.MaxPayloadSize + 1)))
+	if !errors.Is(err, ch04.ErrMaxPayloadSize) {
+		t.Errorf("Decode of 10 MiB and a byte = %v, want ErrMaxPayloadSize", err)
+	}
+	t.Log(err)
+
+	var out bytes.Buffer
+	m := make(ch04.Binary, ch04.MaxPayloadSize+1)
+	if n, err := m.WriteTo(&out); n != 0 || !errors.Is(err, ch04.ErrMaxPayloadSize) {
+		t.Errorf("WriteTo of 10 MiB and a byte = %d, %v, want 0, ErrMaxPayloadSize", n, err)
+	}
+	if out.Len() != 0 {
+		t.Errorf("the refused payload sent %d bytes", out.Len())
+	}
+
+	m = m[:ch04.MaxPayloadSize] // exactly the limit is allowed
+	if _, err := m.WriteTo(&out); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := ch04.Decode(&out); err != nil || !bytes.Equal(p.Bytes(), m) {
+		t.Errorf("10 MiB did not survive the trip: %v", err)
+	}
+}
+
+// A header is five bytes long. Whoever believes it allocates 10 MiB for each
+// stranger who sends one.
+func TestHeaderDoesNotAllocate(t *testing.T) {
+	allocated := func(arriving int) uint64 {
+		in := binary.BigEndian.AppendUint32([]byte{ch04.BinaryType}, ch04.MaxPayloadSize)
+		in = append(in, make([]byte, arriving)...)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := ch04.Decode(bytes.NewReader(in))
+		runtime.ReadMemStats(&after)
+		if !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("Decode = %v, want io.ErrUnexpectedEOF", err)
+		}
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	for _, arriving := range []int{0, 1000, 1 << 20} {
+		got := allocated(arriving)
+		t.Logf("10 MiB claimed, %7d bytes sent: %8d bytes allocated", arriving, got)
+		// Each step doubles: all steps together take less than four times the bytes
+		// that came, and what one first chunk takes.
+		if limit := uint64(4*arriving + 128<<10); got > limit {
+			t.Errorf("%d bytes made Decode allocate %d, want %d at most", arriving, got, limit)
+		}
+	}
+}
+
+// typesWriter counts calls, and takes at most limit bytes of each.
+type typesWriter struct {
+	calls, limit int
+	err          error
+}
+
+func (w *typesWriter) Write(p []byte) (int, error) {
+	w.calls++
+	return min(len(p), w.limit), w.err
+}
+
+// Header and payload in two writes are two segments, and a delay between them
+// where Nagle's algorithm meets delayed acknowledgements.
+func TestWriteToIsOneWrite(t *testing.T) {
+	small, text := ch04.Binary("abc"), ch04.String(strings.Repeat("x", 1<<20))
+	large := make(ch04.Binary, 1<<20)
+	for _, p := range []ch04.Payload{&small, &text, &large, new(ch04.Binary)} {
+		w := &typesWriter{limit: 1 << 30}
+		n, err := p.WriteTo(w)
+		if want := int64(len(p.Bytes()) + 5); n != want || err != nil || w.calls != 1 {
+			t.Errorf("WriteTo = %d, %v in %d calls, want %d, nil in 1",
+				n, err, w.calls, want)
+		}
+	}
+}
+
+func TestWriteToShortWriters(t *testing.T) {
+	full := errors.New("disk full")
+	for _, tc := range []struct {
+		limit     int
+		err, want error
+	}{
+		{0, nil, io.ErrShortWrite},
+		{3, nil, io.ErrShortWrite}, // inside the header
+		{7, nil, io.ErrShortWrite}, // inside the payload
+		{7, full, full},            // the writer's own reason comes first
+		{8, nil, nil},
+	} {
+		m := ch04.String("abc")
+		n, err := m.WriteTo(&typesWriter{limit: tc.limit, err: tc.err})
+		if n != int64(tc.limit) || !errors.Is(err, tc.want) {
+			t.Errorf("writer takes %d, %v: WriteTo = %d, %v, want %d, %v",
+				tc.limit, tc.err, n, err, tc.limit, tc.want)
+		}
+	}
+}
+
+func TestPayloadAllocations(t *testing.T) {
+	value := []byte("\x01\x00\x00\x00\x05hello")
+	text := []byte("\x02\x00\x00\x00\x05hello")
+	r := bytes.NewReader(nil)
+	m, s := make(ch04.Binary, 0, 64), ch04.String("hello")
+	for _, tc := range []struct {
+		name string
+		want float64
+		run  func() error
+	}{
+		{"Decode a Binary", 2, func() error {
+			r.Reset(value)
+			_, err := ch04.Decode(r)
+			return err
+		}},
+		{"Decode a String", 2, func() error {
+			r.Reset(text)
+			_, err := ch04.Decode(r)
+			return err
+		}},
+		{"Binary.ReadFrom", 0, func() error {
+			r.Reset(value)
+			_, err := m.ReadFrom(r)
+			return err
+		}},
+		{"Binary.WriteTo", 0, func() error { _, err := m.WriteTo(io.Discard); return err }},
+		{"String.WriteTo", 0, func() error { _, err := s.WriteTo(io.Discard); return err }},
+	} {
+		got := testing.AllocsPerRun(1000, func() {
+			if err := tc.run(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		t.Logf("%-16s %v allocations", tc.name, got)
+		if got > tc.want {
+			t.Errorf("%s: %v allocations, want %v", tc.name, got, tc.want)
+		}
+	}
+}
