@@ -1,0 +1,98 @@
+package ch03_test
+
+import (
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"network-programming-with-go/ch03"
+)
+
+// What the conn that IdleTimeout returns can do besides net.Conn.
+func TestIdleTimeoutInterfaces(t *testing.T) {
+	local, remote := idleTCPPair(t)
+	conn := ch03.IdleTimeout(local, time.Minute)
+
+	half, ok := conn.(interface{ CloseWrite() error })
+	if !ok {
+		t.Fatal("a guarded *net.TCPConn has no CloseWrite")
+	}
+	if err := half.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := remote.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the peer's Read after CloseWrite = %d, %v; want io.EOF", n, err)
+	}
+	go io.WriteString(remote, "x") // a failure shows in the read
+	if n, err := conn.Read(make([]byte, 1)); n != 1 || err != nil {
+		t.Errorf("Read after CloseWrite = %d, %v; want 1, nil", n, err)
+	}
+	if _, ok := conn.(io.ReaderFrom); ok {
+		t.Error("ReadFrom hands the socket to the kernel, past the count of progress")
+	}
+
+	pipe, peer := net.Pipe()
+	defer pipe.Close()
+	defer peer.Close()
+	if _, ok := ch03.IdleTimeout(pipe, time.Minute).(interface{ CloseWrite() error }); ok {
+		t.Error("a guarded net.Pipe claims a CloseWrite that it does not have")
+	}
+	for _, d := range []time.Duration{0, -1} {
+		if got := ch03.IdleTimeout(pipe, d); got != pipe {
+			t.Errorf("IdleTimeout(conn, %v) = %T, want conn itself", d, got)
+		}
+	}
+}
+
+// What the guard costs: one moved deadline for each start and each progress.
+func BenchmarkIdleTimeout(b *testing.B) {
+	for _, way := range []struct {
+		name string
+		idle time.Duration
+	}{{"Bare", 0}, {"Guarded", time.Minute}} {
+		b.Run(way.name, func(b *testing.B) {
+			local, remote := idleTCPPair(b)
+			conn := ch03.IdleTimeout(local, way.idle)
+			echoed := make(chan struct{})
+			go func() {
+				defer close(echoed)
+				io.Copy(remote, remote) // ends with local
+			}()
+			p := make([]byte, 1<<10) // 1 KiB
+			b.ReportAllocs()
+			b.SetBytes(int64(2 * len(p))) // there and back
+			for b.Loop() {
+				if _, err := conn.Write(p); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := io.ReadFull(conn, p); err != nil {
+					b.Fatal(err)
+				}
+			}
+			conn.Close()
+			<-echoed
+		})
+	}
+}
+
+// idleTCPPair returns both ends of a TCP connection over loopback.
+func idleTCPPair(t testing.TB) (local, remote net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	local, err = net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { local.Close() })
+	remote, err = l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { remote.Close() })
+	return local, remote
+}

@@ -1,0 +1,166 @@
+package ch03_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"network-programming-with-go/ch03"
+)
+
+// pingWriter records when it is written to.
+type pingWriter struct {
+	start time.Time
+	takes time.Duration // a Write
+	fails int           // the Write that fails, counted from 1; 0 for none
+	log   []string
+}
+
+func (w *pingWriter) Write(p []byte) (int, error) {
+	w.log = append(w.log, fmt.Sprintf("%s %v", p, time.Since(w.start)))
+	if len(w.log) == w.fails {
+		return 0, errors.New("the peer is gone")
+	}
+	time.Sleep(w.takes)
+	return len(p), nil
+}
+
+// pingRun runs a Pinger for 119 seconds and checks what it wrote and when.
+func pingRun(t *testing.T, w *pingWriter, reset chan time.Duration,
+	send func(), want ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 119*time.Second)
+	defer cancel()
+	w.start = time.Now()
+	var sender sync.WaitGroup
+	if send != nil {
+		sender.Go(send)
+	}
+	ch03.Pinger(ctx, w, reset)
+	sender.Wait()
+	if fmt.Sprint(w.log) != fmt.Sprint(want) {
+		t.Errorf("pings: %v\nwant: %v", w.log, want)
+	}
+	t.Logf("%v, end after %v", w.log, time.Since(w.start))
+}
+
+func TestPingerIntervals(t *testing.T) {
+	every30 := []string{"ping 30s", "ping 1m0s", "ping 1m30s"}
+	const s = time.Second
+	for _, tc := range []struct {
+		name  string
+		first []time.Duration // waiting in reset
+		send  func(reset chan<- time.Duration)
+		want  []string
+	}{
+		{name: "none given: 30 s", want: every30},
+		{name: "the first waits in reset", first: []time.Duration{50 * s},
+			want: []string{"ping 50s", "ping 1m40s"}},
+		{name: "0 in the first place: 30 s", first: []time.Duration{0}, want: every30},
+		{name: "the last of several counts", first: []time.Duration{s, 2 * s, 50 * s},
+			want: []string{"ping 50s", "ping 1m40s"}},
+		{name: "0 restarts with the same interval", first: []time.Duration{40 * s},
+			send: func(reset chan<- time.Duration) {
+				time.Sleep(25 * s)
+				reset <- 0
+			}, want: []string{"ping 1m5s", "ping 1m45s"}},
+		{name: "below 0 as well", first: []time.Duration{40 * s},
+			send: func(reset chan<- time.Duration) {
+				time.Sleep(25 * s)
+				reset <- -s
+			}, want: []string{"ping 1m5s", "ping 1m45s"}},
+		{name: "above 0 changes it", send: func(reset chan<- time.Duration) {
+			time.Sleep(25 * s)
+			reset <- 50 * s
+		}, want: []string{"ping 1m15s"}},
+		{name: "often enough: never a ping", send: func(reset chan<- time.Duration) {
+			for range 4 {
+				time.Sleep(29 * s)
+				reset <- 0
+			}
+		}},
+		{name: "closed: no more resets", send: func(reset chan<- time.Duration) {
+			time.Sleep(10 * s)
+			close(reset)
+		}, want: every30},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				reset := make(chan time.Duration, 10)
+				for _, d := range tc.first {
+					reset <- d
+				}
+				var send func()
+				if tc.send != nil {
+					send = func() { tc.send(reset) }
+				}
+				pingRun(t, new(pingWriter), reset, send, tc.want...)
+			})
+		})
+	}
+	t.Run("nil channel", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			pingRun(t, new(pingWriter), nil, nil, every30...)
+		})
+	})
+}
+
+// After a failed write Pinger returns at once, whatever its timer does.
+func TestPingerEndsWithWriter(t *testing.T) {
+	for fails := 1; fails <= 2; fails++ {
+		t.Run(fmt.Sprint("write ", fails), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &pingWriter{start: time.Now(), fails: fails}
+				ch03.Pinger(t.Context(), w, nil) // the bubble would report a deadlock
+				want := time.Duration(fails) * ch03.DefaultPingInterval
+				if got := time.Since(w.start); got != want {
+					t.Errorf("Pinger returned after %v, want %v", got, want)
+				}
+			})
+		})
+	}
+}
+
+func TestPingerEndsWithContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		w := &pingWriter{start: time.Now()}
+		time.AfterFunc(40*time.Second, cancel)
+		ch03.Pinger(ctx, w, nil)
+		if got := time.Since(w.start); got != 40*time.Second || len(w.log) != 1 {
+			t.Errorf("Pinger ended after %v and %d pings, want 40s and 1", got, len(w.log))
+		}
+		w = &pingWriter{start: time.Now()}
+		ch03.Pinger(ctx, w, nil) // which has ended before
+		if got := time.Since(w.start); got != 0 || len(w.log) != 0 {
+			t.Errorf("Pinger ended after %v and %d pings, want 0 and 0", got, len(w.log))
+		}
+	})
+}
+
+// While a ping is written its sender waits, for that write and no longer; each reset
+// counts, the ones sent during a write too.
+func TestPingerResetDuringWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reset := make(chan time.Duration) // no buffer
+		w := &pingWriter{takes: 7 * time.Second}
+		pingRun(t, w, reset, func() {
+			time.Sleep(32 * time.Second) // the ping of 30 s is being written until 37 s
+			sent := time.Now()
+			reset <- 20 * time.Second
+			if got := time.Since(sent); got != 5*time.Second {
+				t.Errorf("the send took %v, want the 5s that the write still took", got)
+			}
+			sent = time.Now()
+			reset <- 0
+			reset <- 0
+			if got := time.Since(sent); got != 0 {
+				t.Errorf("sends took %v with no write under way, want 0s", got)
+			}
+		}, "ping 30s", "ping 57s", "ping 1m24s", "ping 1m51s")
+	})
+}
