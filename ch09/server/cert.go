@@ -1,0 +1,42 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+)
+
+// newSelfSigned makes a certificate for this machine's names that lives in memory and
+// for a day. No client trusts it unasked; its fingerprint is logged, to compare.
+func newSelfSigned(log *slog.Logger) (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("self-signed certificate: %w", err)
+	}
+	now := time.Now()
+	template := &x509.Certificate{ // without SerialNumber: one is made up
+		Subject:               pkix.Name{CommonName: "localhost"},
+		DNSNames:              []string{"localhost"}, // clients look at these, not at the subject
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		NotBefore:             now.Add(-time.Hour), // clocks differ
+		NotAfter:              now.Add(24 * time.Hour),
+		KeyUsage:              x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		BasicConstraintsValid: true, // and IsCA false: it can vouch for nothing else
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("self-signed certificate: %w", err)
+	}
+	log.Info("self-signed certificate", "sha256", fmt.Sprintf("%x", sha256.Sum256(der)),
+		"until", template.NotAfter.UTC().Format(time.RFC3339))
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
+}

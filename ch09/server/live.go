@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"network-programming-with-go/ch09"
+)
+
+// liveSeconds is how far back the picture goes.
+const liveSeconds = 60
+
+// live measures the service and draws what it measured.
+type live struct {
+	metrics ch09.Metrics
+	conns   ch09.ConnStates
+
+	mu      sync.Mutex
+	samples []ch09.RouteMetrics // totals, one a second, the newest last; guarded by mu
+}
+
+// sample takes a sample each second until ctx ends.
+func (l *live) sample(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		total := l.metrics.Total()
+		l.mu.Lock()
+		l.samples = append(l.samples, total)
+		l.samples = l.samples[max(len(l.samples)-liveSeconds-1, 0):]
+		l.mu.Unlock()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// liveView is what the page and its fragment show.
+type liveView struct {
+	Picture template.HTML // made here of numbers alone
+	Routes  []liveRoute
+	Conns   ch09.ConnCounts
+}
+
+type liveRoute struct {
+	Route                    string
+	Requests, Client, Server int64
+	P50, P99                 string
+}
+
+func (l *live) view() liveView {
+	v := liveView{Picture: template.HTML(l.svg()), Conns: l.conns.Counts()}
+	for _, r := range l.metrics.Snapshot() {
+		v.Routes = append(v.Routes, liveRoute{r.Route, r.Requests(), r.ClientError.Count(),
+			r.ServerError.Count(), short(r.OK.Quantile(0.5)), short(r.OK.Quantile(0.99))})
+	}
+	return v
+}
+
+// picture serves the drawing alone.
+func (l *live) picture(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "image/svg+xml")
+	w.Header().Set("Cache-Control", "no-store")
+	fmt.Fprint(w, l.svg()) // error: a client that went away
+}
+
+// svg draws the last minute: five numbers, and a bar for each second with its answers by
+// outcome. The colours are attributes, which a style sheet overrides, since the strict
+// policy allows no style in the document.
+func (l *live) svg() string {
+	now := l.metrics.Total()
+	conns := l.conns.Counts()
+	l.mu.Lock()
+	samples := l.samples // only ever appended to and resliced
+	l.mu.Unlock()
+
+	minute := now
+	if len(samples) > 0 {
+		minute.OK.Sub(samples[0].OK)
+		minute.ClientError.Sub(samples[0].ClientError)
+		minute.ServerError.Sub(samples[0].ServerError)
+	}
+	requests := minute.Requests()
+	errors := 0.0
+	if requests > 0 {
+		errors = 100 * float64(minute.ServerError.Count()) / float64(requests)
+	}
+	rate := float64(requests) / float64(max(len(samples), 1))
+	numbers := [...]struct{ value, label string }{
+		{fmt.Sprintf("%.3g", rate), "requests/s"},
+		{fmt.Sprintf("%.2g%%", errors), "errors"},
+		{short(minute.OK.Quantile(0.5)), "p50"},
+		{short(minute.OK.Quantile(0.99)), "p99"},
+		{fmt.Sprint(now.InFlight), "in flight"},
+	}
+
+	const width, height, top, bottom = 360, 186, 68, 160
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 %d %d" `+
+		`role="img" font-family="system-ui, sans-serif" aria-label="Last minute: %d requests, %.2g%% errors, `+
+		`p50 %s, p99 %s, %d in flight, %d connections open">`, width, height, requests, errors,
+		numbers[2].value, numbers[3].value, now.InFlight, conns.New+conns.Active+conns.Idle)
+	for i, n := range numbers {
+		x := i*width/len(numbers) + width/len(numbers)/2
+		fmt.Fprintf(&b, `<text class="value" x="%d" y="22" text-anchor="middle" font-size="18.5" font-weight="600" `+
+			`fill="#4a7fd4">%s</text>`, x, n.value)
+		fmt.Fprintf(&b, `<text class="label" x="%d" y="41" text-anchor="middle" font-size="12.5" fill="#808890">%s</text>`,
+			x, n.label)
+	}
+
+	highest := int64(5) // so that one request does not fill the height
+	for i := 1; i < len(samples); i++ {
+		highest = max(highest, samples[i].Requests()-samples[i-1].Requests())
+	}
+	for i := range 3 {
+		y := top + i*(bottom-top)/2
+		fmt.Fprintf(&b, `<path class="grid" d="M0 %d.5H%d" stroke="#808890" stroke-opacity=".28"/>`, y, width)
+	}
+	fmt.Fprintf(&b, `<text class="label" x="2" y="%d" font-size="11.5" fill="#808890">%d/s</text>`, top-4, highest)
+
+	const step = float64(width) / liveSeconds
+	for i := 1; i < len(samples); i++ {
+		was, is := &samples[i-1], &samples[i]
+		x := float64(width) - float64(len(samples)-i)*step
+		y := float64(bottom)
+		for _, part := range [...]struct {
+			class, color string
+			n            int64
+		}{
+			{"ok", "#4a7fd4", is.OK.Count() - was.OK.Count()},
+			{"client", "#d99a2b", is.ClientError.Count() - was.ClientError.Count()},
+			{"server", "#d0504a", is.ServerError.Count() - was.ServerError.Count()},
+		} {
+			if part.n > 0 {
+				h := float64(part.n) / float64(highest) * (bottom - top)
+				y -= h
+				fmt.Fprintf(&b, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="1" fill="%s"/>`,
+					part.class, x+0.8, y, step-1.6, h, part.color)
+			}
+		}
+	}
+	fmt.Fprintf(&b, `<text class="label" x="2" y="%d" font-size="12.5" fill="#808890">%d s ago</text>`, height-7, liveSeconds)
+	fmt.Fprintf(&b, `<text class="label" x="%d" y="%d" text-anchor="end" font-size="12.5" fill="#808890">now</text></svg>`,
+		width-2, height-7)
+	return b.String()
+}
+
+// short writes a duration with two digits, for people: 480µs, 1.2ms, 3.5s.
+func short(d time.Duration) string {
+	switch {
+	case d == 0:
+		return "–"
+	case d < time.Millisecond:
+		return fmt.Sprintf("%dµs", d.Microseconds())
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1fms", d.Seconds()*1e3)
+	case d < time.Second:
+		return fmt.Sprintf("%dms", d.Milliseconds())
+	default:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	}
+}
