@@ -145,11 +145,11 @@ func ServePacketEcho(ctx context.Context, c net.PacketConn) error {
 	for {
 		n, from, err := c.ReadFrom(buf)
 		switch {
-		case err == nil && from != nil: // nil: a unixgram client without a name
+		case err == nil:
 			reply(buf[:n], from)
-		case err != nil && ctx.Err() != nil:
-			return nil
-		case err != nil:
+		case ctx.Err() != nil:
+			return nil // the caller asked for it
+		default:
 			return fmt.Errorf("echo: read on %s: %w", c.LocalAddr(), err)
 		}
 	}

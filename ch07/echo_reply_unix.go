@@ -10,9 +10,9 @@ import (
 // echoReplier returns a function that sends p to a client without waiting for it. Errors
 // are not reported: they concern that client alone, who may have sent from anywhere.
 //
-// On Linux a unixgram write waits while the receiver's queue is full (10 messages by
-// default, net.unix.max_dgram_qlen), and a sender that is not connected is not even woken
-// when room appears. One try by sendto(2) on Go's non-blocking socket avoids that wait.
+// On Linux a unixgram write waits while the queue of a receiver that is not connected is
+// full (net.unix.max_dgram_qlen, often 10 messages), and is not even woken when room
+// appears. One try by sendto(2) on Go's non-blocking socket avoids that wait.
 // A short write deadline would not do: a deadline that has passed, which a busy machine
 // can bring about, means that nothing is tried at all.
 func echoReplier(c net.PacketConn) func(p []byte, to net.Addr) {
@@ -27,7 +27,7 @@ func echoReplier(c net.PacketConn) func(p []byte, to net.Addr) {
 	return func(p []byte, to net.Addr) {
 		addr, ok := to.(*net.UnixAddr)
 		if !ok {
-			return
+			return // a client that has bound no name
 		}
 		raw.Write(func(fd uintptr) bool {
 			syscall.Sendto(int(fd), p, 0, &syscall.SockaddrUnix{Name: addr.Name})

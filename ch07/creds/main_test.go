@@ -3,6 +3,7 @@ package main_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +22,9 @@ import (
 // ends it by SIGTERM and checks that it goes in order.
 func credsStart(t *testing.T, bin string, args ...string) (path string, stop func()) {
 	t.Helper()
-	cmd := exec.Command(bin, args...)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	t.Cleanup(cancel) // the timeout kills a server that does not obey
+	cmd := exec.CommandContext(ctx, bin, args...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +101,9 @@ func TestCreds(t *testing.T) {
 			{[]string{"-socket", dir + strings.Repeat("/x", 60), own}, 1, "limit"},
 		} {
 			var stderr strings.Builder
-			cmd := exec.Command(bin, c.args...)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel() // the timeout kills a server that should not have started
+			cmd := exec.CommandContext(ctx, bin, c.args...)
 			cmd.Stderr = &stderr
 			cmd.Run() // the status is looked at below
 			got, said := cmd.ProcessState.ExitCode(), stderr.String()

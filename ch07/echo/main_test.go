@@ -3,6 +3,7 @@ package main_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -23,7 +24,9 @@ func echoStart(t *testing.T, bin string, args ...string) string {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs SIGTERM")
 	}
-	cmd := exec.Command(bin, args...)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	t.Cleanup(cancel) // the timeout kills a server that does not obey
+	cmd := exec.CommandContext(ctx, bin, args...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +141,9 @@ func TestEcho(t *testing.T) {
 			{[]string{"-listen", bin}, 1, "echo: "},
 		} {
 			var stderr strings.Builder
-			cmd := exec.Command(bin, c.args...)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel() // the timeout kills a server that should not have started
+			cmd := exec.CommandContext(ctx, bin, c.args...)
 			cmd.Stderr = &stderr
 			cmd.Run() // the status is looked at below
 			got, said := cmd.ProcessState.ExitCode(), stderr.String()
