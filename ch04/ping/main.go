@@ -1,0 +1,186 @@
+// Command ping measures how long a TCP connection takes, for networks that filter ICMP.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const usage = `ping measures how long a TCP connection takes, for networks that filter ICMP.
+
+Usage: ping [-c N] [-i TIME] [-W TIME] HOST:PORT
+
+Prints a line for each try and a summary at the end, also on Ctrl-C. The time is
+that of the handshake, without the name lookup. Exit status: 0 if any try
+connected, 1 if none did, 2 for wrong use.
+
+Example:
+  go run ./ch04/ping -c 3 127.0.0.1:22
+
+Flags:
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the command as a function: it returns the exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("ping", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // wrong use prints its reason alone, not every flag
+	count := flags.Int("c", 3, "try `N` times; 0 is for ever")
+	interval := flags.Duration("i", time.Second, "`time` from one try to the next")
+	timeout := flags.Duration("W", 5*time.Second, "`time` to wait for an answer")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, usage)
+		flags.SetOutput(stdout)
+		flags.PrintDefaults()
+		return 0
+	case err != nil:
+		fmt.Fprintf(stderr, "ping: %v (try ping -h)\n", err)
+		return 2
+	}
+	wrong := ""
+	switch {
+	case flags.NArg() == 0:
+		wrong = "HOST:PORT is missing"
+	case flags.NArg() > 1:
+		wrong = fmt.Sprintf("unexpected argument %q", flags.Arg(1))
+	case *count < 0:
+		wrong = fmt.Sprintf("-c %d: want 0 or more", *count)
+	case *interval < 0:
+		wrong = fmt.Sprintf("-i %v: want 0 or more", *interval)
+	case *timeout <= 0:
+		wrong = fmt.Sprintf("-W %v: want more than 0", *timeout)
+	default:
+		wrong = checkTarget(flags.Arg(0))
+	}
+	if wrong != "" {
+		fmt.Fprintf(stderr, "ping: %s (try ping -h)\n", wrong)
+		return 2
+	}
+
+	target := flags.Arg(0)
+	var s summary
+	for n := 1; (*count == 0 || n <= *count) && ctx.Err() == nil; n++ {
+		next := time.After(*interval)
+		addr, took, err := connect(ctx, target, *timeout)
+		if err != nil && ctx.Err() != nil {
+			break // Ctrl-C came first: not the target's fault, not counted
+		}
+		s.add(took, err)
+		if err != nil {
+			fmt.Fprintf(stdout, "seq=%d %s failed: %v\n", n, target, err)
+		} else {
+			fmt.Fprintf(stdout, "seq=%d %s time=%s\n", n, addr, milliseconds(took))
+		}
+		if n == *count {
+			break // no wait after the last one
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+		}
+	}
+	fmt.Fprintln(stdout, s)
+	if s.connected == 0 {
+		return 1
+	}
+	return 0
+}
+
+// checkTarget says what is wrong with HOST:PORT, or nothing.
+func checkTarget(target string) string {
+	host, port, err := net.SplitHostPort(target)
+	if err != nil {
+		return err.Error()
+	}
+	if host == "" {
+		return fmt.Sprintf("%q: host is missing", target)
+	}
+	if n, err := net.LookupPort("tcp", port); err != nil || n == 0 {
+		return fmt.Sprintf("%q: unknown port %q", target, port)
+	}
+	return ""
+}
+
+// connect makes and closes one connection. It returns the address that answered and
+// how long its handshake took.
+func connect(ctx context.Context, target string, timeout time.Duration) (
+	addr string, took time.Duration, err error,
+) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var started sync.Map // address: time; a name may have several, tried side by side
+	d := net.Dialer{ControlContext: func(_ context.Context, _, addr string, _ syscall.RawConn) error {
+		started.Store(addr, time.Now()) // the name is known, the connection comes next
+		return nil
+	}}
+	start := time.Now()
+	conn, err := d.DialContext(ctx, "tcp", target)
+	end := time.Now()
+	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return "", 0, fmt.Errorf("no answer in %v", timeout)
+		}
+		if op, ok := errors.AsType[*net.OpError](err); ok {
+			err = op.Err // without the addresses, which the line has already
+		}
+		return "", 0, err
+	}
+	conn.Close() // a failure to say goodbye does not matter here
+	addr = conn.RemoteAddr().String()
+	if t, ok := started.Load(addr); ok {
+		start = t.(time.Time)
+	}
+	return addr, end.Sub(start), nil
+}
+
+type summary struct {
+	sent, connected int
+	least, most     time.Duration
+	sum             time.Duration
+}
+
+func (s *summary) add(took time.Duration, err error) {
+	s.sent++
+	if err != nil {
+		return
+	}
+	s.connected++
+	s.sum += took
+	s.most = max(s.most, took)
+	if s.connected == 1 || took < s.least {
+		s.least = took
+	}
+}
+
+func (s summary) String() string {
+	loss := 0.0
+	if s.sent > 0 {
+		loss = 100 * float64(s.sent-s.connected) / float64(s.sent)
+	}
+	out := fmt.Sprintf("%d sent, %d connected, %.3g%% loss", s.sent, s.connected, loss)
+	if s.connected > 0 {
+		avg := s.sum / time.Duration(s.connected)
+		out += fmt.Sprintf(", min/avg/max %s/%s/%s",
+			milliseconds(s.least), milliseconds(avg), milliseconds(s.most))
+	}
+	return out
+}
+
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.3fms", float64(d)/float64(time.Millisecond))
+}

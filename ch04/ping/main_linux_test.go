@@ -1,0 +1,57 @@
+package main_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A host that does not answer, on loopback: a listener whose queue is full. Linux
+// then drops what asks for another connection.
+func TestPingNoAnswer(t *testing.T) {
+	bin := filepath.Join(t.TempDir(), "ping")
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port)
+	for full := false; !full; {
+		conn, err := net.DialTimeout("tcp", target, 100*time.Millisecond)
+		if err != nil {
+			full = true
+		} else {
+			defer conn.Close() // at most a few: the queue holds them
+		}
+	}
+
+	out, err := exec.Command(bin, "-c", "1", "-W", "100ms", target).Output()
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok || exit.ExitCode() != 1 {
+		t.Errorf("ping: %v, want exit status 1", err)
+	}
+	want := "seq=1 " + target + " failed: no answer in 100ms\n1 sent, 0 connected, 100% loss\n"
+	if string(out) != want {
+		t.Errorf("ping printed %q, want %q", out, want)
+	}
+	t.Log(strings.TrimSpace(string(out)))
+}

@@ -1,0 +1,240 @@
+package ch04_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"network-programming-with-go/ch04"
+)
+
+func TestTransient(t *testing.T) {
+	op := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
+	for _, tc := range []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"no error", nil, false},
+		{"read or write deadline", op(os.ErrDeadlineExceeded), true},
+		{"time for a try is over", context.DeadlineExceeded, true},
+		{"refused", op(os.NewSyscallError("connect", syscall.ECONNREFUSED)), true},
+		{"reset", op(syscall.ECONNRESET), true},
+		{"no route now", op(syscall.EHOSTUNREACH), true},
+		{"too many open files", op(syscall.EMFILE), true},
+		{"name server timed out", op(&net.DNSError{IsTimeout: true}), true},
+		{"name server failed", op(&net.DNSError{IsTemporary: true}), true},
+		{"no such host", op(&net.DNSError{IsNotFound: true}), false},
+		{"no such host, the timeout flag set too",
+			op(&net.DNSError{IsNotFound: true, IsTimeout: true}), false},
+		{"cancelled", op(context.Canceled), false},
+		{"closed by us", op(net.ErrClosed), false},
+		{"broken pipe", op(syscall.EPIPE), false},
+		{"end of stream", io.EOF, false},
+		{"cut stream", io.ErrUnexpectedEOF, false},
+		{"permission", op(fs.ErrPermission), false},
+		{"wrong address", &net.AddrError{Err: "missing port", Addr: "host"}, false},
+	} {
+		for _, err := range []error{tc.err, fmt.Errorf("wrapped: %w", tc.err)} {
+			if tc.err == nil && err != nil {
+				continue
+			}
+			if got := ch04.Transient(err); got != tc.want {
+				t.Errorf("%s: Transient(%v) = %t, want %t", tc.name, err, got, tc.want)
+			}
+		}
+		t.Logf("%-40s try again: %t", tc.name, tc.want)
+	}
+}
+
+// A dial that times out matches context.DeadlineExceeded although no context ended.
+func TestTransientDialTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := net.Dialer{
+			Timeout: 5 * time.Second,
+			ControlContext: func(ctx context.Context, _, _ string, _ syscall.RawConn) error {
+				<-ctx.Done() // a host that does not answer
+				return ctx.Err()
+			},
+		}
+		_, err := d.DialContext(t.Context(), "tcp", "127.0.0.1:1")
+		if !errors.Is(err, context.DeadlineExceeded) || !ch04.Transient(err) {
+			t.Errorf("Transient(%v) = %t, want true for a dial timeout", err, ch04.Transient(err))
+		}
+	})
+}
+
+func TestBackoffWait(t *testing.T) {
+	for _, tc := range []struct {
+		b     ch04.Backoff
+		n     int
+		bound time.Duration
+	}{
+		{ch04.Backoff{}, 0, 0},
+		{ch04.Backoff{}, 1, 100 * time.Millisecond},
+		{ch04.Backoff{}, 2, 200 * time.Millisecond},
+		{ch04.Backoff{}, 1000, 10 * time.Second},
+		{ch04.Backoff{First: time.Minute, Max: time.Second}, 1, time.Second},
+		{ch04.Backoff{First: 1, Max: 1<<63 - 1}, 100, 1<<63 - 1},
+	} {
+		least, most := time.Duration(1<<63-1), time.Duration(0)
+		for range 1000 {
+			wait := tc.b.Wait(tc.n)
+			least, most = min(least, wait), max(most, wait)
+		}
+		if most > tc.bound || least < tc.bound/2 {
+			t.Errorf("%+v.Wait(%d) = %v to %v, want %v to %v",
+				tc.b, tc.n, least, most, tc.bound/2, tc.bound)
+		}
+		if tc.bound > 0 && least == most {
+			t.Errorf("%+v.Wait(%d) = %v each time, want chance", tc.b, tc.n, least)
+		}
+	}
+}
+
+func TestRetry(t *testing.T) {
+	final, passing := errors.New("wrong password"), error(syscall.ECONNREFUSED)
+	for _, tc := range []struct {
+		name    string
+		results []error
+		tries   int // of Backoff
+		timeout time.Duration
+		calls   int
+		want    []error
+	}{
+		{"first time", []error{nil}, 0, time.Hour, 1, []error{nil}},
+		{"third time", []error{passing, passing, nil}, 0, time.Hour, 3, []error{nil}},
+		{"three by default", []error{passing, passing, passing, nil}, 0, time.Hour, 3,
+			[]error{passing}},
+		{"bound", []error{passing, passing, nil}, 2, time.Hour, 2, []error{passing}},
+		{"one", []error{passing, nil}, 1, time.Hour, 1, []error{passing}},
+		{"no bound", []error{passing, passing, passing, passing, nil}, -1, time.Hour, 5,
+			[]error{nil}},
+		{"hopeless", []error{passing, final, nil}, 0, time.Hour, 2, []error{final}},
+		{"no time to wait", []error{passing, nil}, 0, time.Millisecond, 1,
+			[]error{passing, context.DeadlineExceeded}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), tc.timeout)
+			defer cancel()
+			start, calls := time.Now(), 0
+			err := ch04.Retry(ctx, ch04.Backoff{Tries: tc.tries}, func(context.Context) error {
+				calls++
+				return tc.results[calls-1]
+			})
+			for _, want := range tc.want {
+				if !errors.Is(err, want) {
+					t.Errorf("%s: Retry = %v, want %v", tc.name, err, want)
+				}
+			}
+			if calls != tc.calls {
+				t.Errorf("%s: %d calls, want %d", tc.name, calls, tc.calls)
+			}
+			var most time.Duration
+			for n := 1; n < tc.calls; n++ {
+				most += 100 * time.Millisecond << (n - 1)
+			}
+			if got := time.Since(start); got < most/2 || got > most {
+				t.Errorf("%s: waited %v, want %v to %v", tc.name, got, most/2, most)
+			}
+			t.Logf("%-16s %d calls in %12v: %v", tc.name, calls, time.Since(start), err)
+		})
+	}
+}
+
+// The end of ctx ends the wait at once, and no try is made after it.
+func TestRetryCancel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		reason := errors.New("user gave up")
+		start, calls := time.Now(), 0
+		time.AfterFunc(time.Second, func() { cancel(reason) })
+		try := func(context.Context) error { calls++; return syscall.ECONNREFUSED }
+		err := ch04.Retry(ctx, ch04.Backoff{Tries: -1, First: time.Hour, Max: time.Hour}, try)
+		if !errors.Is(err, reason) || !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("Retry = %v, want %v and ECONNREFUSED", err, reason)
+		}
+		if got := time.Since(start); got != time.Second || calls != 1 {
+			t.Errorf("ended after %v and %d calls, want 1s and 1", got, calls)
+		}
+		if err := ch04.Retry(ctx, ch04.Backoff{}, try); !errors.Is(err, reason) || calls != 1 {
+			t.Errorf("Retry after the end = %v, %d calls, want %v, 1", err, calls, reason)
+		}
+	})
+}
+
+// A slow peer takes ten bytes every second: each write times out after part of them.
+func TestWriteFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, peer := net.Pipe()
+		defer conn.Close()
+		const message = "each byte once, although the writes time out again and again"
+		read := make(chan string)
+		go func() {
+			var got []byte
+			buf := make([]byte, 10)
+			for {
+				time.Sleep(time.Second)
+				n, err := peer.Read(buf)
+				if got = append(got, buf[:n]...); err != nil {
+					break
+				}
+			}
+			read <- string(got)
+		}()
+		start := time.Now()
+		n, err := ch04.WriteFull(conn, []byte(message), 1500*time.Millisecond)
+		t.Logf("%d bytes in %v", n, time.Since(start))
+		if n != len(message) || err != nil {
+			t.Errorf("WriteFull = %d, %v, want %d, nil", n, err, len(message))
+		}
+		conn.Close()
+		if got := <-read; got != message {
+			t.Errorf("the peer got %q, want %q", got, message)
+		}
+	})
+}
+
+func TestWriteFullStalledPeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, peer := net.Pipe()
+		defer conn.Close()
+		go io.ReadFull(peer, make([]byte, 4)) // and no more
+		start := time.Now()
+		n, err := ch04.WriteFull(conn, []byte("0123456789"), time.Minute)
+		if n != 4 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("WriteFull = %d, %v, want 4, os.ErrDeadlineExceeded", n, err)
+		}
+		if got := time.Since(start); got != 2*time.Minute { // one with bytes, one without
+			t.Errorf("gave up after %v, want 2m", got)
+		}
+		peer.Close() // without a deadline left behind the next write fails for this reason
+		if n, err := conn.Write([]byte("x")); n != 0 || !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("Write = %d, %v, want 0, io.ErrClosedPipe", n, err)
+		}
+		if n, err := ch04.WriteFull(conn, nil, time.Minute); n != 0 || err == nil {
+			t.Errorf("WriteFull to a closed peer = %d, %v, want 0 and an error", n, err)
+		}
+	})
+}
+
+func ExampleRetry() {
+	tries := 0
+	err := ch04.Retry(context.Background(), ch04.Backoff{First: time.Millisecond},
+		func(ctx context.Context) error {
+			if tries++; tries < 3 {
+				return syscall.ECONNREFUSED // the server is still starting
+			}
+			return nil
+		})
+	fmt.Println(tries, err)
+	// Output: 3 <nil>
+}
