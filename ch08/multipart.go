@@ -1,0 +1,140 @@
+package ch08
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+)
+
+// ErrNoBoundary reports a request that is not multipart/form-data, a case for 415.
+// Test for it with errors.Is.
+var ErrNoBoundary = errors.New("multipart: not multipart/form-data with a boundary")
+
+// Part is a field, or a file if it has a FileName.
+type Part struct {
+	Name     string    // of the form's field
+	FileName string    // sent quoted, whatever it contains; no path belongs in here
+	Type     string    // of a file's content; empty means application/octet-stream
+	Data     io.Reader // closed by whoever opened it
+}
+
+// PostMultipart sends parts in their order as multipart/form-data (RFC 7578) and returns
+// the answer, whatever its status; the caller closes its Body. Each Data is copied while
+// it is sent, in memory of constant size, through an io.Pipe: the request is chunked and
+// cannot be sent again, so a redirect by 307 or 308 is returned as it is.
+//
+// An error of a Data ends the request, so that no server takes a part of a file for the
+// whole, and is returned (errors.Is). A server may answer before it has read everything.
+// No Data is read any more once Body.Close has returned, or PostMultipart with an error:
+// both wait for the goroutine that copies, and so for a Data whose Read blocks.
+func PostMultipart(ctx context.Context, client *http.Client, url string, parts ...Part) (*http.Response, error) {
+	pr, pw := io.Pipe()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, pr)
+	if err != nil {
+		return nil, fmt.Errorf("multipart: %w", err)
+	}
+	mw := multipart.NewWriter(pw)
+	req.Header.Set("Content-Type", mw.FormDataContentType())
+	copied := make(chan struct{})
+	go func() {
+		defer close(copied)
+		pw.CloseWithError(multipartCopy(mw, parts)) // nil closes with io.EOF
+	}()
+	stop := func() {
+		pr.Close() // fails the copier's next write
+		<-copied
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		stop()
+		return nil, fmt.Errorf("multipart: %w", err)
+	}
+	resp.Body = &multipartAnswer{resp.Body, stop}
+	return resp, nil
+}
+
+type multipartAnswer struct {
+	io.ReadCloser
+	stop func()
+}
+
+func (a *multipartAnswer) Close() error {
+	defer a.stop() // last, since it breaks the connection of an upload under way
+	return a.ReadCloser.Close()
+}
+
+func multipartCopy(mw *multipart.Writer, parts []Part) error {
+	for _, p := range parts {
+		w, err := multipartCreate(mw, p)
+		if err != nil {
+			return fmt.Errorf("part %q: %w", p.Name, err)
+		}
+		// The pipe hands each write over as it is: 32 KiB, and no bytes beyond those.
+		if _, err := io.Copy(w, p.Data); err != nil {
+			return fmt.Errorf("part %q: %w", p.Name, err)
+		}
+	}
+	return mw.Close() // the last boundary, without which a server sees a cut body
+}
+
+func multipartCreate(mw *multipart.Writer, p Part) (io.Writer, error) {
+	if p.FileName == "" {
+		return mw.CreateFormField(p.Name)
+	}
+	h := make(textproto.MIMEHeader)
+	// Escapes quotes and backslashes by a backslash, CR and LF by %0D and %0A. A name
+	// pasted into this line unescaped would write headers and parts of its own.
+	h.Set("Content-Disposition", multipart.FileContentDisposition(p.Name, p.FileName))
+	h.Set("Content-Type", "application/octet-stream")
+	if p.Type != "" {
+		t, params, err := mime.ParseMediaType(p.Type)
+		if err != nil {
+			return nil, fmt.Errorf("type %q: %w", p.Type, err)
+		}
+		h.Set("Content-Type", mime.FormatMediaType(t, params)) // no CR or LF survives this
+	}
+	return mw.CreatePart(h)
+}
+
+// Parts returns the parts of r's multipart/form-data body in their order, while they
+// arrive. Nothing is stored: each part is read, or not, until the next is asked for. The
+// whole body may have limit bytes.
+//
+// The sequence ends with a pair of nil and an error unless the body ends as it should:
+// ErrNoBoundary; *http.MaxBytesError for one above limit (errors.AsType), which a read
+// of a part may return as well; io.ErrUnexpectedEOF for one cut short. Store nothing for
+// good before the sequence has ended without. Part.FileName is the client's choice, cut
+// to its last element: look files up by a name of your own, or by os.Root.
+func Parts(w http.ResponseWriter, r *http.Request, limit int64) iter.Seq2[*multipart.Part, error] {
+	return func(yield func(*multipart.Part, error) bool) {
+		t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		if err != nil || t != "multipart/form-data" {
+			yield(nil, ErrNoBoundary)
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		mr, err := r.MultipartReader() // ParseMultipartForm would store all parts first
+		if err != nil {
+			yield(nil, fmt.Errorf("%w: %w", ErrNoBoundary, err))
+			return
+		}
+		for {
+			part, err := mr.NextPart() // skips what is left of the part before
+			if err == io.EOF {
+				return
+			} else if err != nil {
+				yield(nil, fmt.Errorf("multipart: %w", err))
+				return
+			}
+			if !yield(part, nil) {
+				return
+			}
+		}
+	}
+}
