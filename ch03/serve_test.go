@@ -192,7 +192,7 @@ func TestServeHandlerPanics(t *testing.T) {
 		t.Fatalf("Serve = %v, want a panic", err)
 	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestServeHandlerPanics$")
-	cmd.Env = append(os.Environ(), "CH03_SERVE_PANICS=1")
+	cmd.Env = append(os.Environ(), "CH03_SERVE_PANICS=1", "GORACE=atexit_sleep_ms=0")
 	out, err := cmd.CombinedOutput()
 	if err == nil || !bytes.Contains(out, []byte("panic: half done")) {
 		t.Errorf("the process ended with %v, want a panic:\n%s", err, out)
