@@ -129,6 +129,9 @@ func Parts(w http.ResponseWriter, r *http.Request, limit int64) iter.Seq2[*multi
 			if err == io.EOF {
 				return
 			} else if err != nil {
+				if errors.Is(err, io.EOF) { // wrapped: there was no last boundary
+					err = io.ErrUnexpectedEOF
+				}
 				yield(nil, fmt.Errorf("multipart: %w", err))
 				return
 			}
