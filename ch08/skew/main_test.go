@@ -1,0 +1,110 @@
+package main_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestSkew builds the command and runs it as a user would.
+func TestSkew(t *testing.T) {
+	bin := filepath.Join(t.TempDir(), "skew.exe") // .exe for Windows, no harm elsewhere
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	asked := make(chan string, 8)
+	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/ahead":
+			w.Header().Set("Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
+		case "/none":
+			w.Header()["Date"] = nil // net/http adds none
+		case "/broken":
+			w.Header().Set("Date", "yesterday")
+		case "/silent":
+			asked <- r.Method
+			<-r.Context().Done()
+		}
+	}))
+	defer ts.Close()
+
+	for _, tt := range []struct {
+		name           string
+		args           []string
+		status         int
+		stdout, stderr string // regular expressions
+	}{
+		{"help", []string{"-h"}, 0, `(?s)^skew prints .*Usage: skew .*Example:.*-timeout TIME`, `^$`},
+		{"no URL", nil, 2, `^$`, `^skew: want at least one URL \(try skew -h\)\n$`},
+		{"flag", []string{"-x"}, 2, `^$`, `^skew: .*-x.*\n$`},
+		{"timeout", []string{"-timeout", "-1s", ts.URL}, 2, `^$`, `^skew: -timeout -1s: want more than 0 .*\n$`},
+		{"no scheme", []string{ts.URL, "example.test"}, 2, `^$`, `^skew: "example.test": want http.*\n$`},
+		{"no host", []string{"http:///x"}, 2, `^$`, `^skew: "http:///x": want http.*\n$`},
+		{"equal", []string{ts.URL}, 0, `^[+-]\d\.\d{3}s http://\S+\n$`, `^$`},
+		{"two", []string{ts.URL + "/ahead", ts.URL}, 0, `^\+3\d{3}\.\d{3}s \S+/ahead\n[+-]\d\.\d{3}s \S+\n$`, `^$`},
+		{"one fails", []string{ts.URL + "/none", ts.URL + "/broken", ts.URL}, 1, `^[+-]\d\.\d{3}s \S+\n$`,
+			`^skew: \S+/none: skew: answer without a Date field\nskew: \S+/broken: .*yesterday.*\n$`},
+		{"silent", []string{"-timeout", "50ms", ts.URL + "/silent"}, 1, `^$`, `^skew: \S+/silent: .*\n$`},
+		{"refused", []string{"-timeout", "5s", "http://127.0.0.1:0/"}, 1, `^$`, `^skew: http://127.0.0.1:0/: .*\n$`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			cmd := exec.Command(bin, tt.args...)
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			err := cmd.Run()
+			if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
+				t.Fatal(err)
+			}
+			if got := cmd.ProcessState.ExitCode(); got != tt.status {
+				t.Errorf("skew %s: exit status %d, want %d", tt.args, got, tt.status)
+			}
+			if !regexp.MustCompile(tt.stdout).Match(stdout.Bytes()) {
+				t.Errorf("skew %s: stdout = %q, want %s", tt.args, &stdout, tt.stdout)
+			}
+			if !regexp.MustCompile(tt.stderr).Match(stderr.Bytes()) {
+				t.Errorf("skew %s: stderr = %q, want %s", tt.args, &stderr, tt.stderr)
+			}
+			t.Logf("skew %s\n%s%s", strings.Join(tt.args, " "), &stdout, &stderr)
+		})
+	}
+
+	// An interrupted request is a failure, told at once; the next is not even tried.
+	t.Run("interrupt", func(t *testing.T) {
+		if runtime.GOOS == "windows" {
+			t.Skip("Windows has no SIGTERM to send")
+		}
+		for len(asked) > 0 {
+			<-asked // of the run that timed out
+		}
+		cmd := exec.Command(bin, "-timeout", "1h", ts.URL+"/silent", ts.URL+"/silent")
+		pipe, err := cmd.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if method := <-asked; method != http.MethodHead {
+			t.Errorf("method = %s, want HEAD", method)
+		}
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+		line, err := bufio.NewReader(pipe).ReadString('\n')
+		t.Logf("%s", line)
+		cmd.Wait() // its status is what counts
+		if got := cmd.ProcessState.ExitCode(); got != 1 || err != nil || len(asked) != 0 {
+			t.Errorf("exit status %d, %v, %d more requests, want 1, nil, 0", got, err, len(asked))
+		}
+	})
+}
