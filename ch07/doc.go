@@ -5,8 +5,8 @@
 //
 //   - echo.go: echo servers for unix, unixpacket, tcp and for unixgram, udp
 //   - echo_reply_unix.go, echo_reply_other.go: answer a datagram without waiting
-//   - listen.go: a socket path with permission bits, taken over from dead servers only
-//   - listen_unix.go, listen_lock.go, listen_other.go: how, and where it is refused
+//   - listen.go: permission bits from the start, stale sockets replaced
+//   - listen_unix.go, listen_lock.go, listen_other.go: how, and where not
 //   - creds.go: admit peers by their groups
 //   - creds_linux.go, creds_other.go: ask the kernel for the peer, or refuse
 //   - echo/: command, an echo server on any of the five networks

@@ -1,0 +1,60 @@
+package ch07_test
+
+import (
+	"errors"
+	"net"
+	"syscall"
+	"testing"
+)
+
+// What no unixgram server can help: answers that wait to be read fill its own send
+// buffer. One client that does not read shuts out the others until it goes.
+func TestUnixgramUnreadMessagesShutOutOthers(t *testing.T) {
+	bind := func() *net.UnixConn { // without a name the kernel gives an abstract one
+		conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	server, other := bind(), bind()
+	// A client that is connected to the server has no limit on its queue.
+	deaf, err := net.DialUnix("unixgram", &net.UnixAddr{Name: server.LocalAddr().String() + "-deaf",
+		Net: "unixgram"}, server.LocalAddr().(*net.UnixAddr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { deaf.Close() })
+	raw, err := server.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// try sends without waiting for room.
+	try := func(to net.Addr) (err error) {
+		raw.Write(func(fd uintptr) bool {
+			err = syscall.Sendto(int(fd), make([]byte, 1000), 0,
+				&syscall.SockaddrUnix{Name: to.String()})
+			return true
+		})
+		return err
+	}
+	if err := try(other.LocalAddr()); err != nil {
+		t.Fatal(err)
+	}
+	unread := 0
+	for ; err == nil && unread < 100_000; unread++ {
+		err = try(deaf.LocalAddr())
+	}
+	t.Logf("%d messages of 1,000 bytes wait for one client: %v", unread-1, err)
+	if !errors.Is(err, syscall.EAGAIN) {
+		t.Fatalf("sending to one that does not read: %v, want EAGAIN", err)
+	}
+	if err := try(other.LocalAddr()); !errors.Is(err, syscall.EAGAIN) {
+		t.Errorf("sending to the other one: %v, want EAGAIN", err)
+	}
+	deaf.Close()
+	if err := try(other.LocalAddr()); err != nil {
+		t.Errorf("sending to the other one when the first has gone: %v", err)
+	}
+}
