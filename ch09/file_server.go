@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"os"
 	"path"
 	"strings"
 	"sync"
@@ -30,13 +31,14 @@ const (
 //   - The write deadline moves with the size of the file, down to 32 KiB a second, so that
 //     a server's WriteTimeout does not cut long downloads. Use it on a server that
 //     has one.
+//   - An *os.File reaches the connection as such, so that the kernel can send it
+//     (sendfile); behind http.FS, and so http.FileServerFS, each byte is copied.
 //
 // For a directory on disk pass the FS of an os.Root: symbolic links do not lead out of
 // it, as they do out of os.DirFS and http.Dir. Files of fsys without time must not
 // change. To hide dot files wrap it in RestrictPrefix.
 func FileServer(fsys fs.FS) http.Handler {
-	visible := visibleFS{fsys}
-	files := http.FileServerFS(visible)
+	files := http.FileServer(visibleFiles{fsys})
 	var etags sync.Map // name to ETag; only names of files that exist get in
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
@@ -79,19 +81,30 @@ func contentETag(fsys fs.FS, name string) (string, error) {
 	return `"` + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12]) + `"`, nil
 }
 
-// visibleFS shows regular files, and directories that have an index.html.
-type visibleFS struct{ fs.FS }
+// visibleFiles shows regular files, and directories that have an index.html.
+type visibleFiles struct{ fsys fs.FS }
 
-func (v visibleFS) Open(name string) (fs.File, error) {
-	info, err := fs.Stat(v.FS, name) // before opening: that may block
+func (v visibleFiles) Open(name string) (http.File, error) {
+	if name = strings.TrimPrefix(name, "/"); name == "" {
+		name = "."
+	}
+	info, err := fs.Stat(v.fsys, name) // before opening: that may block
 	if errors.Is(err, fs.ErrPermission) {
 		return nil, err // 403; all else is 404, also a link that leads out of an os.Root
 	}
 	if err == nil && info.IsDir() {
-		info, err = fs.Stat(v.FS, path.Join(name, "index.html"))
+		info, err = fs.Stat(v.fsys, path.Join(name, "index.html"))
 	}
 	if err != nil || !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
-	return v.FS.Open(name)
+	f, err := v.fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if osFile, ok := f.(*os.File); ok {
+		return osFile, nil // as it is: a wrapper would hide it from sendfile
+	}
+	f.Close() // read only: nothing to lose
+	return http.FS(v.fsys).Open(name)
 }

@@ -79,6 +79,31 @@ func TestLogRequests(t *testing.T) {
 	}
 }
 
+// http.MaxBytesHandler hands on a copy of the request, and the mux tells that copy which
+// pattern matched. Bound bodies in the handlers, or put it inside of the mux.
+func TestLogRequestsRouteHidden(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		next  http.Handler
+		route string
+	}{
+		{"mux", requestLogMux(), "/fail"},
+		{"mux in MaxBytesHandler", http.MaxBytesHandler(requestLogMux(), 1<<20), ""},
+	} {
+		var out bytes.Buffer
+		h := ch09.LogRequests(slog.New(slog.NewJSONHandler(&out, nil)))(tt.next)
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/fail", nil))
+		var got struct{ Route string }
+		if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: route %q", tt.name, got.Route)
+		if got.Route != tt.route {
+			t.Errorf("%s: route %q, want %q", tt.name, got.Route, tt.route)
+		}
+	}
+}
+
 func ExampleLogRequests() {
 	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
