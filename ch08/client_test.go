@@ -129,8 +129,10 @@ func TestNewClientTotalEndsBody(t *testing.T) {
 			}
 		})
 		start := time.Now()
-		body, err := clientGet(ch08.NewClient(ch08.ClientConfig{DialContext: peer.Dial}), "http://127.0.0.1/")
-		if d := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || d != 30*time.Second {
+		client := ch08.NewClient(ch08.ClientConfig{DialContext: peer.Dial})
+		body, err := clientGet(client, "http://127.0.0.1/")
+		d := time.Since(start)
+		if !errors.Is(err, context.DeadlineExceeded) || d != 30*time.Second {
 			t.Errorf("ReadAll = %d bytes, %v after %v, want context.DeadlineExceeded after 30s",
 				len(body), err, d)
 		}
@@ -151,7 +153,7 @@ func TestNewClientIdleConn(t *testing.T) {
 				t.Fatalf("%d connections just before the limit, want 1", got)
 			}
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if made, now := peer.made.Load(), peer.now.Load(); made != 1 || now != 0 {
 			t.Errorf("after 60s idle %d of %d connections open, want 0 of 1", now, made)

@@ -5,7 +5,7 @@
 //
 //   - client.go: an http.Client with every limit set, and what the default one lacks
 //   - time.go: the difference of two clocks, from the Date field of a HEAD request
-//   - block_test.go: a server that never answers, and the errors of a client that gives up
+//   - block_test.go: a server that never answers, and the errors of who gives up
 //   - idle.go: a timeout that moves while the body keeps coming
 //   - drain.go: what closing a body reads, draining within a bound, sizes known before
 //   - reuse_test.go: how many connections N requests make, and what decides it

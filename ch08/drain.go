@@ -71,7 +71,9 @@ func Size(ctx context.Context, client *http.Client, url string) (int64, error) {
 // ErrTooLarge; a gzip'ed one is counted unpacked. A body cut short is
 // io.ErrUnexpectedEOF, another status than 200 is a StatusError. It holds the body in
 // memory: to store a large one, copy an io.LimitedReader to a file.
-func GetLimited(ctx context.Context, client *http.Client, url string, limit int64) ([]byte, error) {
+func GetLimited(
+	ctx context.Context, client *http.Client, url string, limit int64,
+) ([]byte, error) {
 	resp, err := drainDo(ctx, client, http.MethodGet, url)
 	if err != nil {
 		return nil, err
@@ -98,7 +100,9 @@ func GetLimited(ctx context.Context, client *http.Client, url string, limit int6
 	return b, nil
 }
 
-func drainDo(ctx context.Context, client *http.Client, method, url string) (*http.Response, error) {
+func drainDo(
+	ctx context.Context, client *http.Client, method, url string,
+) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
 		return nil, fmt.Errorf("drain: %w", err)

@@ -160,7 +160,8 @@ func TestDrainByClose(t *testing.T) {
 			if read > wantRead || reused && read < int64(tt.size) {
 				t.Errorf("body of %d bytes: %d bytes read, want at most %d", tt.size, read, wantRead)
 			}
-			if c.dials.Load() != wantConns || c.opened.Load() != wantConns || c.notReuse.Load() != wantConns {
+			if c.dials.Load() != wantConns || c.opened.Load() != wantConns ||
+				c.notReuse.Load() != wantConns {
 				t.Errorf("body of %d bytes: connections dialed %d, accepted %d, not reused %d, want %d",
 					tt.size, c.dials.Load(), c.opened.Load(), c.notReuse.Load(), wantConns)
 			}
@@ -289,7 +290,8 @@ func TestDrainClosesInEveryCase(t *testing.T) {
 		body := &drainCloser{Reader: tt.r}
 		n, err := ch08.Drain(body, 4)
 		if n != tt.n || !errors.Is(err, tt.want) || !body.closed {
-			t.Errorf("%s: Drain = %d, %v, closed %t, want %d, %v, true", name, n, err, body.closed, tt.n, tt.want)
+			t.Errorf("%s: Drain = %d, %v, closed %t, want %d, %v, true",
+				name, n, err, body.closed, tt.n, tt.want)
 		}
 	}
 }

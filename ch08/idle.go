@@ -23,7 +23,9 @@ import (
 // Client.Timeout still bounds the whole, so use a client without one (ClientConfig with
 // a negative Total). GetIdle does not help against a server that sends a byte just often
 // enough: bound the whole by ctx if it must end. Every status is returned as it is.
-func GetIdle(ctx context.Context, client *http.Client, url string, d time.Duration) (*http.Response, error) {
+func GetIdle(
+	ctx context.Context, client *http.Client, url string, d time.Duration,
+) (*http.Response, error) {
 	if d <= 0 {
 		return nil, fmt.Errorf("idle: timeout %v: want more than 0", d)
 	}

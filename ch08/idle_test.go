@@ -125,7 +125,8 @@ func TestContextEndsBody(t *testing.T) {
 		}
 		defer resp.Body.Close()
 		b, err := io.ReadAll(resp.Body)
-		if d := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || d != idleLimit+time.Second/2 {
+		d := time.Since(start)
+		if !errors.Is(err, context.DeadlineExceeded) || d != idleLimit+time.Second/2 {
 			t.Errorf("ReadAll error = %v after %v, want DeadlineExceeded at once", err, d)
 		}
 		t.Logf("%d of 3600 bytes after %v: %v", len(b), time.Since(start), err)
@@ -164,7 +165,8 @@ func TestGetIdleParentContext(t *testing.T) {
 		}
 		defer resp.Body.Close()
 		_, err = io.ReadAll(resp.Body)
-		if d := time.Since(start); !errors.Is(err, cause) || errors.Is(err, os.ErrDeadlineExceeded) || d != 5*time.Second {
+		if d := time.Since(start); !errors.Is(err, cause) ||
+			errors.Is(err, os.ErrDeadlineExceeded) || d != 5*time.Second {
 			t.Errorf("ReadAll error = %v after %v, want %v after 5s", err, d, cause)
 		}
 	})

@@ -33,7 +33,9 @@ type Part struct {
 // whole, and is returned (errors.Is). A server may answer before it has read everything.
 // No Data is read any more once Body.Close has returned, or PostMultipart with an error:
 // both wait for the goroutine that copies, and so for a Data whose Read blocks.
-func PostMultipart(ctx context.Context, client *http.Client, url string, parts ...Part) (*http.Response, error) {
+func PostMultipart(
+	ctx context.Context, client *http.Client, url string, parts ...Part,
+) (*http.Response, error) {
 	pr, pw := io.Pipe()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, pr)
 	if err != nil {
@@ -111,7 +113,9 @@ func multipartCreate(mw *multipart.Writer, p Part) (io.Writer, error) {
 // of a part may return as well; io.ErrUnexpectedEOF for one cut short. Store nothing for
 // good before the sequence has ended without. Part.FileName is the client's choice, cut
 // to its last element: look files up by a name of your own, or by os.Root.
-func Parts(w http.ResponseWriter, r *http.Request, limit int64) iter.Seq2[*multipart.Part, error] {
+func Parts(
+	w http.ResponseWriter, r *http.Request, limit int64,
+) iter.Seq2[*multipart.Part, error] {
 	return func(yield func(*multipart.Part, error) bool) {
 		t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		if err != nil || t != "multipart/form-data" {

@@ -34,7 +34,8 @@ func (m *multipartRecord) RoundTrip(r *http.Request) (*http.Response, error) {
 // multipartNames posts one file and returns the parts that a server finds.
 func multipartNames(t testing.TB, p ch08.Part) (wire string, parts []*multipart.Part) {
 	var m multipartRecord
-	resp, err := ch08.PostMultipart(t.Context(), &http.Client{Transport: &m}, "http://peer.example/", p)
+	client := &http.Client{Transport: &m}
+	resp, err := ch08.PostMultipart(t.Context(), client, "http://peer.example/", p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,8 @@ func TestMultipartHostileNames(t *testing.T) {
 		"a%0Ab":                     "a%0Ab", // not told apart from a line end
 		strings.Repeat("x", 64<<10): strings.Repeat("x", 64<<10),
 	} {
-		wire, parts := multipartNames(t, ch08.Part{Name: sent, FileName: sent, Data: strings.NewReader("data")})
+		wire, parts := multipartNames(t,
+			ch08.Part{Name: sent, FileName: sent, Data: strings.NewReader("data")})
 		if len(parts) != 1 {
 			t.Fatalf("file name %q arrives as %d parts: %q", sent, len(parts), wire)
 		}
@@ -88,8 +90,9 @@ func TestMultipartHostileNames(t *testing.T) {
 // The naive way, a name pasted into the line, lets it write a header and a field of its
 // own. This is what FileContentDisposition is for.
 func TestMultipartNaiveNames(t *testing.T) {
-	const name = "a\"\r\nX-Evil: 1\r\n\r\nevil\r\n--B\r\nContent-Disposition: form-data; name=\"admin"
-	body := "--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"" + name + "\"\r\n\r\ndata\r\n--B--\r\n"
+	const field = "--B\r\nContent-Disposition: form-data; name=\""
+	const name = "a\"\r\nX-Evil: 1\r\n\r\nevil\r\n" + field + "admin"
+	body := field + "f\"; filename=\"" + name + "\"\r\n\r\ndata\r\n--B--\r\n"
 	r := httptest.NewRequest("POST", "/", strings.NewReader(body))
 	r.Header.Set("Content-Type", "multipart/form-data; boundary=B")
 	var got []string
@@ -120,7 +123,8 @@ func FuzzMultipartName(f *testing.F) {
 		resp.Body.Close()
 		// Two header lines between the first boundary and the data, whatever the names.
 		lines := strings.Split(m.String(), "\r\n")
-		if len(lines) != 7 || lines[3] != "" || lines[4] != "data" || strings.ContainsAny(lines[1]+lines[2], "\r\n") {
+		if len(lines) != 7 || lines[3] != "" || lines[4] != "data" ||
+			strings.ContainsAny(lines[1]+lines[2], "\r\n") {
 			t.Errorf("names %q, %q, type %q: sent %q", name, fileName, typ, lines)
 		}
 	})
@@ -128,7 +132,8 @@ func FuzzMultipartName(f *testing.F) {
 
 // Whatever arrives, Parts ends, without a panic, and hands out no more than came in.
 func FuzzParts(f *testing.F) {
-	f.Add("multipart/form-data; boundary=B", "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n--B--\r\n")
+	f.Add("multipart/form-data; boundary=B",
+		"--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n--B--\r\n")
 	f.Add("multipart/form-data; boundary=B", "--B\r\n\r\nx")
 	f.Add("multipart/mixed; boundary=B", "--B--")
 	f.Add("text/plain", "")
@@ -155,7 +160,8 @@ func FuzzParts(f *testing.F) {
 }
 
 func TestPartsErrors(t *testing.T) {
-	const form, part = "multipart/form-data; boundary=B", "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n"
+	const form = "multipart/form-data; boundary=B"
+	const part = "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n"
 	for name, tt := range map[string]struct {
 		contentType, body string
 		limit             int64

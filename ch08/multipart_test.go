@@ -83,7 +83,8 @@ func TestMultipartPost(t *testing.T) {
 		client := multipartServe(t, multipartEcho(1<<20))
 		resp, err := ch08.PostMultipart(t.Context(), client, "http://peer.example/",
 			ch08.Part{Name: "who", Data: wrap(strings.NewReader("Ada"))},
-			ch08.Part{Name: "note", FileName: "n.txt", Type: "text/plain; charset=utf-8", Data: wrap(strings.NewReader("one\r\n--two"))},
+			ch08.Part{Name: "note", FileName: "n.txt", Type: "text/plain; charset=utf-8",
+				Data: wrap(strings.NewReader("one\r\n--two"))},
 			ch08.Part{Name: "empty", FileName: "e", Data: wrap(strings.NewReader(""))})
 		if err != nil {
 			t.Fatal(err)
@@ -167,7 +168,8 @@ func TestMultipartConstantMemory(t *testing.T) {
 	resp.Body.Close()
 	runtime.ReadMemStats(&after)
 	allocated := after.TotalAlloc - before.TotalAlloc
-	t.Logf("%d bytes sent, at most %d ahead of the server; %d allocated by both sides", got, ahead, allocated)
+	t.Logf("%d bytes sent, at most %d ahead of the server; %d allocated by both sides",
+		got, ahead, allocated)
 	if resp.StatusCode != 200 || got != size {
 		t.Errorf("status %d, %d bytes, want 200, %d", resp.StatusCode, got, size)
 	}
@@ -188,7 +190,8 @@ func TestMultipartFailingReader(t *testing.T) {
 		{"at once", ch08.Part{Data: iotest.ErrReader(broken)}, broken},
 		{"after a while", ch08.Part{FileName: "f", Data: io.MultiReader(
 			strings.NewReader(strings.Repeat("x", 100<<10)), iotest.ErrReader(broken))}, broken},
-		{"type", ch08.Part{FileName: "f", Type: "text/plain\r\nX-Evil: 1", Data: strings.NewReader("")}, nil},
+		{"type", ch08.Part{FileName: "f", Type: "text/plain\r\nX-Evil: 1",
+			Data: strings.NewReader("")}, nil},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			status := make(chan error, 1)

@@ -22,7 +22,9 @@ type PostError struct {
 	Message string // the body, for people; clients see at most 512 bytes of it
 }
 
-func (e *PostError) Error() string { return fmt.Sprintf("post: status %d: %s", e.Code, e.Message) }
+func (e *PostError) Error() string {
+	return fmt.Sprintf("post: status %d: %s", e.Code, e.Message)
+}
 
 // PostJSON sends in as JSON (RFC 8259) to url and decodes the answer. An answer that is
 // not 2xx is a *PostError; 204 No Content is a zero Resp. An answer above MaxAnswer
@@ -31,7 +33,9 @@ func (e *PostError) Error() string { return fmt.Sprintf("post: status %d: %s", e
 //
 // The body is encoded before it is sent, so that it has a length and can be sent again
 // on a redirect by 307 or 308. Not for large bodies: stream these, as PostMultipart does.
-func PostJSON[Req, Resp any](ctx context.Context, client *http.Client, url string, in Req) (Resp, error) {
+func PostJSON[Req, Resp any](
+	ctx context.Context, client *http.Client, url string, in Req,
+) (Resp, error) {
 	var out Resp
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -79,7 +83,9 @@ func PostJSON[Req, Resp any](ctx context.Context, client *http.Client, url strin
 // Like encoding/json it takes null for any Req, and the last of two equal fields: do
 // has to validate values. Safe for concurrent use if do is; do gets the request's
 // context.
-func PostHandler[Req, Resp any](limit int64, do func(context.Context, Req) (Resp, error)) http.Handler {
+func PostHandler[Req, Resp any](
+	limit int64, do func(context.Context, Req) (Resp, error),
+) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var answer []byte
 		in, err := postDecode[Req](w, r, limit)
@@ -102,7 +108,9 @@ func PostHandler[Req, Resp any](limit int64, do func(context.Context, Req) (Resp
 	})
 }
 
-func postDecode[Req any](w http.ResponseWriter, r *http.Request, limit int64) (Req, error) {
+func postDecode[Req any](
+	w http.ResponseWriter, r *http.Request, limit int64,
+) (Req, error) {
 	var in, none Req
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -112,7 +120,8 @@ func postDecode[Req any](w http.ResponseWriter, r *http.Request, limit int64) (R
 		w.Header().Set("Accept", "application/json")
 		return none, &PostError{http.StatusUnsupportedMediaType, "send application/json"}
 	}
-	tooLarge := &PostError{http.StatusRequestEntityTooLarge, fmt.Sprintf("send at most %d bytes", limit)}
+	tooLarge := &PostError{http.StatusRequestEntityTooLarge,
+		fmt.Sprintf("send at most %d bytes", limit)}
 	if r.ContentLength > limit {
 		return none, tooLarge // unread: a client that expects 100 has not sent it yet
 	}

@@ -22,7 +22,8 @@ func postEcho(limit int64) http.Handler {
 }
 
 func FuzzPostHandler(f *testing.F) {
-	for _, s := range []string{`{"X":1,"Y":-2e3}`, `{"x":1}`, `{}{}`, `null`, ``, `{"Z":1}`, `{"X":1e999}`} {
+	for _, s := range []string{`{"X":1,"Y":-2e3}`, `{"x":1}`, `{}{}`, `null`, ``, `{"Z":1}`,
+		`{"X":1e999}`} {
 		f.Add(s)
 	}
 	const limit = 64
@@ -59,7 +60,8 @@ func BenchmarkPostJSON(b *testing.B) {
 	b.Run("encoded", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := ch08.PostJSON[postPoint, postPoint](b.Context(), ts.Client(), ts.URL, postPoint{1, 2}); err != nil {
+			_, err := ch08.PostJSON[postPoint, postPoint](b.Context(), ts.Client(), ts.URL, postPoint{1, 2})
+			if err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -212,13 +212,16 @@ func TestPostJSONRedirect(t *testing.T) {
 func TestPostJSONErrors(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := ch08.PostJSON[User, postID](ctx, http.DefaultClient, "http://127.0.0.1/", User{}); !errors.Is(err, context.Canceled) {
+	_, err := ch08.PostJSON[User, postID](ctx, http.DefaultClient, "http://127.0.0.1/", User{})
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: error = %v, want context.Canceled", err)
 	}
-	if _, err := ch08.PostJSON[func(), postID](t.Context(), http.DefaultClient, "http://127.0.0.1/", nil); err == nil {
+	_, err = ch08.PostJSON[func(), postID](t.Context(), http.DefaultClient, "http://127.0.0.1/", nil)
+	if err == nil {
 		t.Error("a function was encoded")
 	}
-	if _, err := ch08.PostJSON[User, postID](t.Context(), http.DefaultClient, "http://%zz/", User{}); err == nil {
+	_, err = ch08.PostJSON[User, postID](t.Context(), http.DefaultClient, "http://%zz/", User{})
+	if err == nil {
 		t.Error("a malformed URL was accepted")
 	}
 }
@@ -229,11 +232,13 @@ func ExamplePostJSON() {
 		return receipt{"Hello, " + u.First}, nil
 	}))
 	defer ts.Close()
-	got, err := ch08.PostJSON[User, receipt](context.Background(), ts.Client(), ts.URL, User{"Ada", "Lovelace"})
+	ctx := context.Background()
+	ada := User{"Ada", "Lovelace"}
+	got, err := ch08.PostJSON[User, receipt](ctx, ts.Client(), ts.URL, ada)
 	fmt.Println(got.Welcome, err)
 
 	typo := map[string]string{"Fisrt": "Ada"} // refused, not taken for nobody
-	_, err = ch08.PostJSON[map[string]string, receipt](context.Background(), ts.Client(), ts.URL, typo)
+	_, err = ch08.PostJSON[map[string]string, receipt](ctx, ts.Client(), ts.URL, typo)
 	if e, ok := errors.AsType[*ch08.PostError](err); ok {
 		fmt.Println("status", e.Code)
 	}

@@ -41,7 +41,8 @@ func skewPeer(dial, rtt time.Duration, h func(*http.Request) *http.Response) *ht
 }
 
 func skewAnswer(field, value string) *http.Response {
-	return &http.Response{StatusCode: 200, ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{field: {value}}}
+	return &http.Response{StatusCode: 200, ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{field: {value}}}
 }
 
 func TestSkew(t *testing.T) {
@@ -155,9 +156,9 @@ func FuzzSkew(f *testing.F) {
 		switch {
 		case (err == nil) != (parseErr == nil):
 			t.Errorf("Skew with Date %q error = %v, ParseTime's is %v", field, err, parseErr)
-		case err == nil && (got > date.Sub(before) || got < date.Sub(time.Now())):
+		case err == nil && (got > date.Sub(before) || got < time.Until(date)):
 			t.Errorf("Skew with Date %q = %v, out of %v to %v", field, got,
-				date.Sub(time.Now()), date.Sub(before))
+				time.Until(date), date.Sub(before))
 		}
 	})
 }
