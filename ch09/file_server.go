@@ -28,9 +28,9 @@ const (
 //   - So is what is not a regular file: opening a FIFO would block for ever.
 //   - A file without modification time, as in embed.FS, gets an ETag made of its
 //     content, computed once; without one each visit transfers the file again.
-//   - The write deadline moves with the size of the file, down to 32 KiB a second, so that
-//     a server's WriteTimeout does not cut long downloads. Use it on a server that
-//     has one.
+//   - The write deadline moves with the size of the file, down to 32 KiB a second, so
+//     that a server's WriteTimeout does not cut long downloads. Use it on a server
+//     that has one.
 //   - An *os.File reaches the connection as such, so that the kernel can send it
 //     (sendfile); behind http.FS, and so http.FileServerFS, each byte is copied.
 //

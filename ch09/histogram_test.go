@@ -156,5 +156,6 @@ func BenchmarkHistogram(b *testing.B) {
 			all = append(all, time.Millisecond)
 			mu.Unlock()
 		}
+		b.ReportMetric(float64(len(all)*8), "bytes-held")
 	})
 }

@@ -52,7 +52,8 @@ func (h *Handlers) Greeting(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	var greeting string
 	// A parameter, not text: what the client sends never becomes part of the query.
-	row := h.DB.QueryRowContext(ctx, "SELECT text FROM greetings WHERE lang = ?", r.PathValue("lang"))
+	const query = "SELECT text FROM greetings WHERE lang = ?"
+	row := h.DB.QueryRowContext(ctx, query, r.PathValue("lang"))
 	switch err := row.Scan(&greeting); {
 	case errors.Is(err, sql.ErrNoRows):
 		http.NotFound(w, r)

@@ -1,7 +1,6 @@
 package ch09
 
 import (
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -30,7 +29,7 @@ func (m Methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch f, isFunc := h.(http.HandlerFunc); {
 	case ok && (h == nil || isFunc && f == nil):
-		http.Error(w, fmt.Sprintf("no handler for %s", r.Method), http.StatusInternalServerError)
+		http.Error(w, "no handler for "+r.Method, http.StatusInternalServerError)
 	case ok:
 		h.ServeHTTP(w, r)
 	case r.Method == http.MethodOptions:

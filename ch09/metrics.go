@@ -127,7 +127,9 @@ func (m *Metrics) Snapshot() []RouteMetrics {
 				r.ok.Snapshot(), r.clientError.Snapshot(), r.serverError.Snapshot()})
 		}
 	}
-	slices.SortFunc(all, func(a, b RouteMetrics) int { return strings.Compare(a.Route, b.Route) })
+	slices.SortFunc(all, func(a, b RouteMetrics) int {
+		return strings.Compare(a.Route, b.Route)
+	})
 	return all
 }
 

@@ -92,7 +92,7 @@ func TestRestrictPrefixOther(t *testing.T) {
 	h := ch09.RestrictPrefix("private-", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	for path, want := range map[string]int{
 		"/": 200, "/public": 200, "/.git": 200, "/not-private-": 200,
-		"/private-a": 404, "/a/private-/b": 404, "/%70rivate-a": 404,
+		"/private-a": 404, "/a/private-/b": 404, "/%70rivate-a": 404, `/a%5cprivate-`: 404,
 	} {
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))

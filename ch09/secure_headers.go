@@ -5,9 +5,9 @@ import "net/http"
 // ContentSecurityPolicy is the policy that SecureHeaders sets: everything from this
 // origin alone, no inline script or style, no plug-ins, no framing, forms to this origin
 // only (Content Security Policy Level 3).
-const ContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; " +
-	"img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; " +
-	"frame-ancestors 'none'"
+const ContentSecurityPolicy = "default-src 'none'; script-src 'self'; " +
+	"style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
+	"base-uri 'none'; frame-ancestors 'none'"
 
 // SecureHeaders is middleware that tells browsers to be strict: what pages may load
 // (ContentSecurityPolicy), not to guess types, not to be framed, to keep other origins
@@ -20,7 +20,8 @@ func SecureHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// One allocation for all the values, where each Header.Set makes one. A full
 		// slice expression: a handler's Header.Add must not write into its neighbor.
-		v := [...]string{ContentSecurityPolicy, "nosniff", "DENY", "same-origin", "same-origin", "same-origin"}
+		v := [...]string{ContentSecurityPolicy, "nosniff", "DENY",
+			"same-origin", "same-origin", "same-origin"}
 		h := w.Header()
 		h["Content-Security-Policy"] = v[0:1:1]
 		h["X-Content-Type-Options"] = v[1:2:2]

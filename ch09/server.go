@@ -26,9 +26,10 @@ const (
 
 // NewServer returns a server for addr ("host:port") and handler with every time-out and
 // MaxHeaderBytes set. Too large a header is answered 431; a peer that is too slow loses
-// its connection, at most with a 400 for the part that came. A handler that needs longer, for a big upload or
-// download, moves its own deadline with [http.ResponseController]. The body's size is
-// not bounded here: see [http.MaxBytesHandler]. Change the fields before serving.
+// its connection, at most with a 400 for the part that came. A handler that needs
+// longer, for a big upload or download, moves its own deadline with
+// [http.ResponseController]. The body's size is not bounded here: see
+// [http.MaxBytesReader]. Change the fields before serving.
 //
 // Not for answers without an end (server-sent events, WebSocket) unless their handler
 // lifts the write deadline.

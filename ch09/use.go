@@ -10,16 +10,27 @@ import (
 // is in use), saturation (what has to wait) and errors. It is read from runtime/metrics,
 // whose names are given with each field. What the machine does beside is not in it.
 type USE struct {
-	CPURunning  uint64  `json:"cpu_running"`  // utilization: /sched/goroutines/running:goroutines
-	CPULimit    uint64  `json:"cpu_limit"`    // of: /sched/gomaxprocs:threads
-	CPUWaiting  uint64  `json:"cpu_waiting"`  // saturation: /sched/goroutines/runnable:goroutines
-	SchedP99    float64 `json:"sched_p99_s"`  // saturation: /sched/latencies:seconds, since the start
-	Goroutines  uint64  `json:"goroutines"`   // utilization: /sched/goroutines:goroutines
-	MutexWait   float64 `json:"mutex_wait_s"` // saturation: /sync/mutex/wait/total:seconds
-	Memory      uint64  `json:"memory_bytes"` // utilization: /memory/classes/total:bytes, less what was given back
-	MemoryLimit uint64  `json:"memory_limit"` // of: /gc/gomemlimit:bytes; math.MaxInt64 if unset
-	GCCPU       float64 `json:"gc_cpu_s"`     // saturation of memory: /cpu/classes/gc/total:cpu-seconds
-	LimitedGC   uint64  `json:"limited_gc"`   // errors of memory: /gc/limiter/last-enabled:gc-cycle
+	// CPU. Utilization: /sched/goroutines/running:goroutines of
+	// /sched/gomaxprocs:threads. Saturation: /sched/goroutines/runnable:goroutines, and
+	// how long 99 % of the goroutines waited at most to run, since the start of the
+	// process, by /sched/latencies:seconds.
+	CPURunning uint64  `json:"cpu_running"`
+	CPULimit   uint64  `json:"cpu_limit"`
+	CPUWaiting uint64  `json:"cpu_waiting"`
+	SchedP99   float64 `json:"sched_p99_seconds"`
+
+	// Memory. Utilization: /memory/classes/total:bytes, less what went back to the
+	// system, of /gc/gomemlimit:bytes (math.MaxInt64 if there is none). Saturation:
+	// /cpu/classes/gc/total:cpu-seconds. Errors: /gc/limiter/last-enabled:gc-cycle.
+	Memory      uint64  `json:"memory_bytes"`
+	MemoryLimit uint64  `json:"memory_limit_bytes"`
+	GCCPU       float64 `json:"gc_cpu_seconds"`
+	LimitedGC   uint64  `json:"limited_gc_cycle"`
+
+	// Goroutines and locks. Utilization: /sched/goroutines:goroutines. Saturation:
+	// /sync/mutex/wait/total:seconds.
+	Goroutines uint64  `json:"goroutines"`
+	MutexWait  float64 `json:"mutex_wait_seconds"`
 }
 
 // ReadUSE reads the current values: tens of microseconds, no stop of the world. A name

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"network-programming-with-go/ch09"
@@ -52,9 +54,9 @@ func TestUSENamesExist(t *testing.T) {
 }
 
 func TestUSEUtilizationAndSaturation(t *testing.T) {
+	// Memory: what is allocated shows up at once, if no freed memory is at hand.
+	debug.FreeOSMemory()
 	before := ch09.ReadUSE()
-
-	// Memory: what is allocated shows up at once.
 	block := make([]byte, 64<<20)
 	after := ch09.ReadUSE()
 	t.Logf("memory: %d MiB, with 64 MiB more %d MiB", before.Memory>>20, after.Memory>>20)
@@ -72,26 +74,18 @@ func TestUSEUtilizationAndSaturation(t *testing.T) {
 
 	// CPU: with one processor and many goroutines that want it, some must wait.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	done := make(chan struct{})
 	const spinners = 10
-	finished := make(chan struct{}, spinners)
+	var stop atomic.Bool
+	var wg sync.WaitGroup
 	for range spinners {
-		go func() {
-			defer func() { finished <- struct{}{} }()
-			for {
-				select {
-				case <-done:
-					return
-				default:
-				}
+		wg.Go(func() {
+			for !stop.Load() {
 			}
-		}()
+		})
 	}
 	u := ch09.ReadUSE()
-	close(done)
-	for range spinners {
-		<-finished
-	}
+	stop.Store(true)
+	wg.Wait()
 	t.Logf("%d goroutines want %d processor: %d run, %d wait", spinners, u.CPULimit, u.CPURunning, u.CPUWaiting)
 	if u.CPULimit != 1 || u.CPUWaiting < spinners/2 {
 		t.Errorf("%d processors, %d waiting, want 1 and about %d", u.CPULimit, u.CPUWaiting, spinners)

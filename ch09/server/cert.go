@@ -24,7 +24,7 @@ func newSelfSigned(log *slog.Logger) (tls.Certificate, error) {
 	now := time.Now()
 	template := &x509.Certificate{ // without SerialNumber: one is made up
 		Subject:               pkix.Name{CommonName: "localhost"},
-		DNSNames:              []string{"localhost"}, // clients look at these, not at the subject
+		DNSNames:              []string{"localhost"}, // what clients compare
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 		NotBefore:             now.Add(-time.Hour), // clocks differ
 		NotAfter:              now.Add(24 * time.Hour),

@@ -29,7 +29,8 @@ import (
 
 const usage = `server serves a page, a greeting, files, health and metrics over HTTP or HTTPS.
 
-Usage: server [-listen HOST:PORT] [-files DIR] [-cert FILE -key FILE | -tls-self-signed] [-quiet]
+Usage: server [-listen HOST:PORT] [-files DIR] [-quiet]
+              [-cert FILE -key FILE | -tls-self-signed]
 
 Examples:
   go run ./ch09/server
@@ -54,9 +55,12 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("server", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // wrong use prints its reason alone, not every flag
-	listen := flags.String("listen", "127.0.0.1:8080", "serve on `HOST:PORT`; port 0 picks a free one")
-	files := flags.String("files", "", "serve the files of `DIR` under /static/ (default an embedded sample)")
-	cert := flags.String("cert", "", "serve HTTPS with the certificate chain in this PEM `FILE`")
+	listen := flags.String("listen", "127.0.0.1:8080",
+		"serve on `HOST:PORT`; port 0 picks a free one")
+	files := flags.String("files", "",
+		"serve the files of `DIR` under /static/ (default an embedded sample)")
+	cert := flags.String("cert", "",
+		"serve HTTPS with the certificate chain in this PEM `FILE`")
 	key := flags.String("key", "", "the certificate's private key, a PEM `FILE`")
 	selfSigned := flags.Bool("tls-self-signed", false,
 		"serve HTTPS with a certificate made in memory for localhost, 127.0.0.1 and ::1")
@@ -153,5 +157,8 @@ func newTLSConfig(cert, key string, selfSigned bool, log *slog.Logger) (*tls.Con
 	if err != nil {
 		return nil, err
 	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+	return &tls.Config{
+		Certificates: []tls.Certificate{pair},
+		MinVersion:   tls.VersionTLS12,
+	}, nil
 }

@@ -37,7 +37,8 @@ func newHandler(site fs.FS, live *live, log *slog.Logger) http.Handler {
 	mux.HandleFunc("GET /metrics.svg", live.picture)
 	mux.Handle("GET /hello", ch09.DefaultHandler())
 	mux.Handle("POST /hello", ch09.DefaultHandler())
-	mux.Handle("GET /assets/", revalidate(http.StripPrefix("/assets", ch09.FileServer(assets))))
+	mux.Handle("GET /assets/", revalidate(http.StripPrefix("/assets",
+		ch09.FileServer(assets))))
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, assets, "icon.svg") // asked for by pages that name no icon
 	})
@@ -136,7 +137,9 @@ func formName(w http.ResponseWriter, r *http.Request) (string, error) {
 }
 
 // fragment is the part of the page that its script renews.
-func (l *live) fragment(w http.ResponseWriter, _ *http.Request) { l.render(w, "live", l.view()) }
+func (l *live) fragment(w http.ResponseWriter, _ *http.Request) {
+	l.render(w, "live", l.view())
+}
 
 // render executes a template into memory first: an error can still be a 500 then.
 func (l *live) render(w http.ResponseWriter, name string, data any) {
