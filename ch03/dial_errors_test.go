@@ -188,7 +188,8 @@ func dialErrNotFound(query []byte) []byte {
 	return answer
 }
 
-// dialErrRead returns the error of op after happen has happened to its connection.
+// dialErrRead returns the error of op after happen has happened to its connection; an
+// error of happen would show in that.
 func dialErrRead(op func(*net.TCPConn, []byte) (int, error),
 	happen func(local, peer *net.TCPConn)) func(*testing.T) error {
 	return func(t *testing.T) error {

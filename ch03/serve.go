@@ -88,7 +88,7 @@ func Serve(ctx context.Context, l net.Listener,
 func serveConn(ctx, cut context.Context, conn net.Conn,
 	handle func(ctx context.Context, conn net.Conn)) {
 	defer conn.Close()
-	past := time.Unix(1, 0)
+	past := time.Unix(1, 0) // cannot be set on a conn that is closed: as good
 	defer serveAfter(ctx, func() { conn.SetReadDeadline(past) })()
 	defer serveAfter(cut, func() { conn.Close() })()
 	handle(ctx, conn)

@@ -1,76 +1,102 @@
 package ch05_test
 
 import (
-	"context"
 	"fmt"
 	"net"
-	"sync"
 	"testing"
 	"time"
 
 	"network-programming-with-go/ch05"
 )
 
-// The same echo, from a client and back, with the two ways to name a datagram's sender.
-func BenchmarkEchoUDP(b *testing.B) {
-	for _, way := range []struct {
-		name string
-		echo func(ctx context.Context, conn *net.UDPConn)
-	}{
-		{"ReadFrom-WriteTo", echoByNetAddr},
-		{"ReadFromUDPAddrPort-WriteToUDPAddrPort", func(ctx context.Context,
-			conn *net.UDPConn) {
-			ch05.EchoUDP(ctx, conn) // returns no error: conn is closed by ctx only
-		}},
-	} {
-		for _, size := range []int{64, 8 << 10} { // 64 B, 8 KiB
-			b.Run(fmt.Sprintf("%s/%dB", way.name, size), func(b *testing.B) {
-				conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-				if err != nil {
-					b.Fatal(err)
-				}
-				ctx, cancel := context.WithCancel(b.Context())
-				var server sync.WaitGroup
-				defer server.Wait()
-				defer cancel()
-				server.Go(func() { way.echo(ctx, conn) })
-				client, err := net.Dial("udp", conn.LocalAddr().String())
-				if err != nil {
-					b.Fatal(err)
-				}
-				defer client.Close()
-				deadline := time.Now().Add(time.Minute) // for a lost datagram
-				if err := client.SetDeadline(deadline); err != nil {
-					b.Fatal(err)
-				}
-				p := make([]byte, size)
-				b.ReportAllocs()
-				b.SetBytes(int64(2 * size)) // there and back
-				for b.Loop() {
-					if _, err := client.Write(p); err != nil {
-						b.Fatal(err)
-					}
-					if _, err := client.Read(p); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
+// The two ways to name the sender of a datagram: a net.Addr, made anew for each one, or a
+// netip.AddrPort, which is a value. One goroutine plays both sides, so that the figures
+// are those of the calls and not of the scheduler.
+func BenchmarkReadFromUDP(b *testing.B) {
+	b.Run("ReadFrom-WriteTo", func(b *testing.B) {
+		benchEchoUDP(b, func(server *net.UDPConn, p []byte) error {
+			n, from, err := server.ReadFrom(p)
+			if err != nil {
+				return err
+			}
+			_, err = server.WriteTo(p[:n], from)
+			return err
+		})
+	})
+	b.Run("ReadFromUDPAddrPort-WriteToUDPAddrPort", func(b *testing.B) {
+		benchEchoUDP(b, func(server *net.UDPConn, p []byte) error {
+			n, from, err := server.ReadFromUDPAddrPort(p)
+			if err != nil {
+				return err
+			}
+			_, err = server.WriteToUDPAddrPort(p[:n], from)
+			return err
+		})
+	})
+}
+
+func benchEchoUDP(b *testing.B, echoOne func(server *net.UDPConn, p []byte) error) {
+	server, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer server.Close()
+	deadline := time.Now().Add(time.Minute) // for a lost datagram
+	if err := server.SetDeadline(deadline); err != nil {
+		b.Fatal(err)
+	}
+	client := benchDialUDP(b, server.LocalAddr())
+	p := make([]byte, 64)
+	b.ReportAllocs()
+	b.SetBytes(int64(2 * len(p))) // there and back
+	for b.Loop() {
+		if _, err := client.Write(p); err != nil {
+			b.Fatal(err)
+		}
+		if err := echoOne(server, p); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := client.Read(p); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
 
-// echoByNetAddr is the naive form: ReadFrom makes a *net.UDPAddr for each datagram.
-func echoByNetAddr(ctx context.Context, conn *net.UDPConn) {
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	buf := make([]byte, 1<<16)
-	for {
-		n, from, err := conn.ReadFrom(buf)
-		if err != nil {
-			return // closed by ctx
-		}
-		if _, err := conn.WriteTo(buf[:n], from); err != nil {
-			return // as above
-		}
+// A round trip to the server and back, two goroutines taking turns: most of it is waking
+// them up, so a large datagram costs little more than a small one.
+func BenchmarkEchoServerUDP(b *testing.B) {
+	for _, size := range []int{64, 8 << 10} { // 64 B, 8 KiB
+		b.Run(fmt.Sprintf("%dB", size), func(b *testing.B) {
+			addr, err := ch05.EchoServerUDP(b.Context(), "127.0.0.1:0")
+			if err != nil {
+				b.Fatal(err)
+			}
+			client := benchDialUDP(b, addr)
+			p := make([]byte, size)
+			b.ReportAllocs()
+			b.SetBytes(int64(2 * size)) // there and back
+			for b.Loop() {
+				if _, err := client.Write(p); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := client.Read(p); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
+}
+
+func benchDialUDP(b *testing.B, addr net.Addr) net.Conn {
+	b.Helper()
+	client, err := net.Dial("udp", addr.String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { client.Close() })
+	deadline := time.Now().Add(time.Minute) // for a lost datagram
+	if err := client.SetDeadline(deadline); err != nil {
+		b.Fatal(err)
+	}
+	return client
 }
