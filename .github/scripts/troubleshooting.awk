@@ -8,6 +8,7 @@
 #   C  line  command  expected  a command; expected is the comment after "  # "
 #   O  text                     a line that the command before prints, exactly
 #   I  line  text               code within a sentence
+#   E  line  text               a block that is neither sh, console, text nor mermaid
 
 BEGIN { OFS = "\t" }
 
@@ -15,8 +16,15 @@ BEGIN { OFS = "\t" }
 !in_section { next }
 
 /^```/ {
-	block = block == "" ? substr($0, 4) : ""
-	if (block == "text" || $0 == "```" && block != "") block = "other"
+	if (block != "") {
+		block = ""
+	} else {
+		block = substr($0, 4)
+		if (block !~ /^(sh|console|text|mermaid)$/) {
+			print "E", NR, $0
+			block = "unknown"
+		}
+	}
 	next
 }
 

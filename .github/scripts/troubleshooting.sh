@@ -46,12 +46,17 @@ tmp=$TROUBLESHOOTING_TMP
 ns=$TROUBLESHOOTING_NS
 [ "$ns" ] && ip link set lo up
 export FAULT=$tmp/fault LC_ALL=C
-fault_pid=''
+fault_pid='' line_pid=''
 cleanup() {
-	trap - EXIT INT TERM
-	[ "$fault_pid" ] && kill "$fault_pid" 2>/dev/null
-	# shellcheck disable=SC2046  # one word a job
-	[ "$BASHPID" = $$ ] && { kill $(jobs -p) 2>/dev/null; wait; rm -rf "$tmp"; }
+	trap - INT TERM
+	[ -z "$line_pid" ] || kill "$line_pid" 2>/dev/null
+	[ -z "$fault_pid" ] || kill "$fault_pid" 2>/dev/null
+	if [ "$BASHPID" = $$ ]; then
+		# shellcheck disable=SC2046  # one word a job
+		kill $(jobs -p) 2>/dev/null
+	fi
+	wait
+	[ "$BASHPID" != $$ ] || rm -rf "$tmp"
 	exit "${1:-1}"
 }
 trap 'cleanup 130' INT TERM
@@ -105,16 +110,16 @@ need() { # PROGRAM COMMAND
 	fi
 	case $1 in
 	resolvectl) [ -S /run/systemd/resolve/io.systemd.Resolve ] || echo "systemd-resolved, running" ;;
-	iotop) $as iotop -b -n 1 >/dev/null 2>&1 || echo "CAP_NET_ADMIN on the machine" ;;
+	iotop) $as iotop -b -n 1 >/dev/null 2>&1 || echo "root on the machine, and its kernel's task statistics" ;;
 	tcpdump)
 		$as timeout 1 tcpdump -ni lo -c 1 port 9 >/dev/null 2>&1
-		[ $? = 124 ] || echo CAP_NET_RAW ;;
-	strace | ltrace) $as "$1" -o /dev/null true >/dev/null 2>&1 || echo CAP_SYS_PTRACE ;;
+		[ $? = 124 ] || echo root ;;
+	strace | ltrace) $as "$1" -o /dev/null true >/dev/null 2>&1 || echo "leave to trace processes (CAP_SYS_PTRACE)" ;;
 	iptables)
 		if [ -z "$ns" ]; then
 			echo "a network namespace"
 		else
-			$as iptables -nL >/dev/null 2>&1 || echo "CAP_NET_ADMIN, and iptables in the kernel"
+			$as iptables -nL >/dev/null 2>&1 || echo "root, and iptables in the kernel"
 		fi ;;
 	ufw) $as ufw status >/dev/null 2>&1 || echo "root, and iptables in the kernel" ;;
 	esac
@@ -135,6 +140,9 @@ start_fault() { # LINE COMMAND EXPECTED
 	done
 	vars=$(cat "$tmp/vars.$part")
 	if ! [[ $vars =~ ^[A-Z]+=[^\ ]+(\ [A-Z]+=[^\ ]+)*$ ]]; then
+		kill "$fault_pid" 2>/dev/null
+		wait "$fault_pid"
+		fault_pid=''
 		fail "line $1: $2: no variables" <"$tmp/says.$part"
 		return
 	fi
@@ -196,8 +204,11 @@ run_line() { # LINE COMMAND EXPECTED FILE-OF-EXACT-OUTPUT
 	fi
 	rm -f "$tmp/status.$part"
 	STATUS=$tmp/status.$part timeout -k 1 40 bash -c "$command
-echo \${PIPESTATUS[*]} >\"\$STATUS\"" >"$out" 2>&1 </dev/null
+echo \${PIPESTATUS[*]} >\"\$STATUS\"" >"$out" 2>&1 </dev/null &
+	line_pid=$! # waited for, so that a signal to this script does not wait for it
+	wait "$line_pid"
 	status=$?
+	line_pid=''
 	[ -f "$tmp/status.$part" ] && read -ra stages <"$tmp/status.$part" || stages=("$status")
 	status=${stages[-1]}
 	if [[ $expected =~ ^exit\ ([0-9]+):\ (.*)$ ]]; then
@@ -251,7 +262,7 @@ symptom() {
 
 # claims checks what the notes say beside the lines.
 claims() {
-	local package name path owner text first
+	local package name path owner line text first
 	while IFS=$'\t' read -r _ package name; do
 		path=$(command -v "$name") || path=/usr/lib/systemd/$name
 		if [ ! -e "$path" ] || ! grep -sqx ID=debian /etc/os-release; then
@@ -272,6 +283,9 @@ claims() {
 		awk -F '\t' -v h="$text" '$1 == "C" && index($3, h) { ok = 1 } END { exit !ok }' "$records" ||
 			fail "line $line: \`$text\` is no part of a line that runs" </dev/null
 	done < <(grep '^I' "$records")
+	while IFS=$'\t' read -r _ line text; do
+		fail "line $line: $text: want sh, console, text or mermaid" </dev/null
+	done < <(grep '^E' "$records")
 	# Of all processes, not only the two in the notes.
 	ps -eo rss= --sort=-rss | sort -c -nr 2>&1 || fail "ps --sort=-rss is not largest first" </dev/null
 	ps -eo rss= --sort=rss | sort -c -n 2>&1 || fail "ps --sort=rss is not smallest first" </dev/null

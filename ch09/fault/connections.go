@@ -16,9 +16,10 @@ import (
 )
 
 // listenLoopback listens on a free port and says so in the one line that all
-// servers of this library print.
+// servers of this library print. Keep-alive is off: it would end connections in
+// CLOSE-WAIT as soon as their peer is forgotten, which is after 60 s on Linux.
 func (f *fault) listenLoopback(ctx context.Context) (net.Listener, error) {
-	var lc net.ListenConfig
+	lc := net.ListenConfig{KeepAlive: -1}
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err == nil {
 		fmt.Fprintf(f.stderr, "listening on %s\n", l.Addr())
@@ -30,7 +31,8 @@ func portOf(a net.Addr) string {
 	return fmt.Sprint(netip.MustParseAddrPort(a.String()).Port())
 }
 
-// pair dials l and accepts on it: both ends of one connection.
+// pair dials l and accepts on it: both ends of one connection, which like everything
+// here must not outlast ctx.
 func pair(ctx context.Context, l net.Listener) (client, server net.Conn, err error) {
 	var d net.Dialer
 	client, err = d.DialContext(ctx, "tcp", l.Addr().String())
@@ -42,6 +44,10 @@ func pair(ctx context.Context, l net.Listener) (client, server net.Conn, err err
 	if server, err = l.Accept(); err != nil {
 		client.Close()
 		return nil, nil, err
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		client.SetDeadline(deadline) // cannot fail: both are open
+		server.SetDeadline(deadline)
 	}
 	return client, server, nil
 }

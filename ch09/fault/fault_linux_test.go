@@ -158,6 +158,21 @@ func TestFaultInProc(t *testing.T) {
 	}
 }
 
+// TestSoftLimit shows that a Go program that imports os raises its soft limit of open
+// files to just below the hard one when it starts.
+func TestSoftLimit(t *testing.T) {
+	t.Parallel()
+	bin := filepath.Join(t.TempDir(), "fault")
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	r := start(t, "/bin/sh", "-c", `ulimit -Sn 100 && ulimit -Hn 300 && exec "$0" -n 1 cpu`, bin)
+	if got := r.field("limits", "Max open files"); got < 299 {
+		t.Errorf("soft limit = %d, want 299, one less than the hard one", got)
+	}
+	r.stop(syscall.SIGTERM)
+}
+
 func procCPU(t *testing.T, bin string) {
 	r := start(t, bin, "-n", "1", "cpu")
 	r.grows("user time", 5, func() int {
