@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -21,7 +20,9 @@ import (
 // idleServe serves h in memory until the bubble ends; dials counts the connections.
 func idleServe(t testing.TB, h http.HandlerFunc) (client *http.Client, dials *atomic.Int64) {
 	conns, dials := make(idleListener), new(atomic.Int64)
-	srv := &http.Server{Handler: h}
+	srv := &http.Server{Handler: h, Protocols: new(http.Protocols)}
+	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetUnencryptedHTTP2(true)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(conns) }()
 	tr := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
@@ -151,6 +152,30 @@ func TestGetIdleSlowReader(t *testing.T) {
 	})
 }
 
+// Over HTTP/2 it is a stream that is given up, with the same error.
+func TestGetIdleHTTP2(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := idleServe(t, idleDrip(3, time.Second, true))
+		tr := client.Transport.(*http.Transport)
+		tr.Protocols = new(http.Protocols)
+		tr.Protocols.SetUnencryptedHTTP2(true)
+		start := time.Now()
+		resp, err := ch08.GetIdle(t.Context(), client, "http://peer.example/", idleLimit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if d := time.Since(start); !errors.Is(err, os.ErrDeadlineExceeded) || d != 13*time.Second {
+			t.Errorf("ReadAll = %d bytes, %v after %v, want os.ErrDeadlineExceeded after 13s",
+				len(b), err, d)
+		}
+		if resp.ProtoMajor != 2 {
+			t.Errorf("protocol = %s, want HTTP/2", resp.Proto)
+		}
+	})
+}
+
 // The caller's cancel is not taken for a silent server.
 func TestGetIdleParentContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -246,19 +271,20 @@ func TestGetIdleErrors(t *testing.T) {
 
 func ExampleGetIdle() {
 	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.WriteString(w, "first line\n")
-		http.NewResponseController(w).Flush()
-		<-r.Context().Done() // and then not a word
+		io.WriteString(w, "may take hours, ") // a client that left
+		http.NewResponseController(w).Flush() // needs no answer
+		io.WriteString(w, "but not a minute of silence\n")
 	}))
 	defer ts.Close()
-	resp, err := ch08.GetIdle(context.Background(), ts.Client(), ts.URL, 50*time.Millisecond)
+	resp, err := ch08.GetIdle(context.Background(), ts.Client(), ts.URL, time.Minute)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer resp.Body.Close()
-	var b strings.Builder
-	_, err = io.Copy(&b, resp.Body)
-	fmt.Printf("%q, then: %v\n", b.String(), err)
-	// Output: "first line\n", then: idle: nothing for 50ms: i/o timeout
+	_, err = io.Copy(os.Stdout, resp.Body)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		fmt.Println("the server fell silent")
+	}
+	// Output: may take hours, but not a minute of silence
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
+	"time"
 
 	"network-programming-with-go/ch08"
 )
@@ -271,6 +272,57 @@ func TestMultipartCancel(t *testing.T) {
 		}
 		close(release)
 	})
+}
+
+type multipartReader func([]byte) (int, error)
+
+func (f multipartReader) Read(p []byte) (int, error) { return f(p) }
+
+// A Data that is just being read is waited for, so that its owner may close it then.
+func TestMultipartWaitsForData(t *testing.T) {
+	for _, answered := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			reading, release := make(chan struct{}), make(chan struct{})
+			client := multipartServe(t, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Connection", "close") // answers without reading the body
+				<-reading
+				if !answered {
+					<-release
+				}
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var returned atomic.Bool
+			go func() {
+				resp, err := ch08.PostMultipart(ctx, client, "http://peer.example/",
+					ch08.Part{Name: "slow", Data: multipartReader(func([]byte) (int, error) {
+						close(reading)
+						<-release
+						return 0, io.EOF
+					})})
+				if (err == nil) != answered {
+					t.Errorf("PostMultipart error = %v, want one: %t", err, !answered)
+				}
+				if err == nil {
+					resp.Body.Close()
+				}
+				returned.Store(true)
+			}()
+			<-reading
+			if !answered {
+				cancel()
+			}
+			time.Sleep(time.Minute)
+			if returned.Load() {
+				t.Errorf("answered %t: returned while the Data is read", answered)
+			}
+			close(release)
+			synctest.Wait()
+			if !returned.Load() {
+				t.Errorf("answered %t: has not returned after the Data's end", answered)
+			}
+		})
+	}
 }
 
 func ExamplePostMultipart() {
