@@ -164,3 +164,18 @@ func TestPingerResetDuringWrite(t *testing.T) {
 		}, "ping 30s", "ping 57s", "ping 1m24s", "ping 1m51s")
 	})
 }
+
+// Before Go 1.23 the tick that nobody had taken stayed in the channel through a Reset,
+// and each use of a Timer had to drain it first.
+func TestTimerResetNeedsNoDraining(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		timer := time.NewTimer(time.Second)
+		time.Sleep(2 * time.Second) // it has fired, and nobody has looked
+		start := time.Now()
+		timer.Reset(10 * time.Second)
+		<-timer.C
+		if got := time.Since(start); got != 10*time.Second {
+			t.Errorf("the tick came after %v, want 10s: no old tick", got)
+		}
+	})
+}
