@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -39,9 +40,25 @@ func blockRefused(resp *http.Response, err error) error {
 	return nil
 }
 
+// blockLeaks fails the test if goroutines outlive it. Not for parallel tests.
+func blockLeaks(t testing.TB) {
+	before := runtime.NumGoroutine()
+	t.Cleanup(func() {
+		for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; {
+			if time.Now().After(end) {
+				stacks := make([]byte, 1<<20)
+				t.Errorf("goroutines left:\n%s", stacks[:runtime.Stack(stacks, true)])
+				return
+			}
+			runtime.Gosched()
+		}
+	})
+}
+
 // The request is known to be with the handler before the client leaves, and the handler
 // is known to have ended before the server is closed: no clock is involved.
 func TestBlockIndefinitelyWithCancel(t *testing.T) {
+	blockLeaks(t)
 	started, ended := make(chan string, 1), make(chan string, 1)
 	ts := httptest.NewServer(blockIndefinitely(started, ended))
 	defer ts.Close() // waits for the handler: it returns only because the handler does
@@ -68,6 +85,7 @@ func blockGet(ctx context.Context, client *http.Client, url string) (*http.Respo
 
 // The assertion must fail if the server answers, or if there is none.
 func TestBlockNoticesAnswer(t *testing.T) {
+	blockLeaks(t)
 	ts := httptest.NewServer(http.NotFoundHandler())
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

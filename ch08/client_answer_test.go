@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,7 +15,23 @@ import (
 	"network-programming-with-go/ch08"
 )
 
+// clientAnswerLeaks fails the test if goroutines outlive it. Not for parallel tests.
+func clientAnswerLeaks(t testing.TB) {
+	before := runtime.NumGoroutine()
+	t.Cleanup(func() {
+		for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; {
+			if time.Now().After(end) {
+				stacks := make([]byte, 1<<20)
+				t.Errorf("goroutines left:\n%s", stacks[:runtime.Stack(stacks, true)])
+				return
+			}
+			runtime.Gosched()
+		}
+	})
+}
+
 func TestNewClientRedirects(t *testing.T) {
+	clientAnswerLeaks(t)
 	var hits atomic.Int64
 	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		hits.Add(1)
@@ -40,6 +57,7 @@ func TestNewClientRedirects(t *testing.T) {
 }
 
 func TestNewClientHeaderBytes(t *testing.T) {
+	clientAnswerLeaks(t)
 	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Giant", strings.Repeat("x", 64<<10)) // 64 KiB
 	}))

@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"network-programming-with-go/ch08"
 )
@@ -53,7 +55,23 @@ var drainX = strings.Repeat("x", 32<<10)
 
 func (drainXs) Read(p []byte) (int, error) { return copy(p, drainX), nil }
 
+// drainSizeLeaks fails the test if goroutines outlive it. Not for parallel tests.
+func drainSizeLeaks(t testing.TB) {
+	before := runtime.NumGoroutine()
+	t.Cleanup(func() {
+		for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; {
+			if time.Now().After(end) {
+				stacks := make([]byte, 1<<20)
+				t.Errorf("goroutines left:\n%s", stacks[:runtime.Stack(stacks, true)])
+				return
+			}
+			runtime.Gosched()
+		}
+	})
+}
+
 func TestSize(t *testing.T) {
+	drainSizeLeaks(t)
 	ts := drainFiles(t)
 	for path, tt := range map[string]struct {
 		n   int64
@@ -75,6 +93,7 @@ func TestSize(t *testing.T) {
 }
 
 func TestGetLimited(t *testing.T) {
+	drainSizeLeaks(t)
 	ts := drainFiles(t)
 	for _, tt := range []struct {
 		path string
@@ -104,6 +123,7 @@ func TestGetLimited(t *testing.T) {
 
 // A body within the limit is read to its end, so that its connection is reused.
 func TestGetLimitedReuses(t *testing.T) {
+	drainSizeLeaks(t)
 	ts := drainFiles(t)
 	made := 0
 	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{

@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"network-programming-with-go/ch08"
 )
@@ -39,7 +41,23 @@ func handlePostUser() http.Handler {
 	})
 }
 
+// postLeaks fails the test if goroutines outlive it. Not for parallel tests.
+func postLeaks(t testing.TB) {
+	before := runtime.NumGoroutine()
+	t.Cleanup(func() {
+		for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; {
+			if time.Now().After(end) {
+				stacks := make([]byte, 1<<20)
+				t.Errorf("goroutines left:\n%s", stacks[:runtime.Stack(stacks, true)])
+				return
+			}
+			runtime.Gosched()
+		}
+	})
+}
+
 func TestPostUser(t *testing.T) {
+	postLeaks(t)
 	ts := httptest.NewServer(handlePostUser())
 	defer ts.Close()
 	for _, tt := range []struct {
@@ -118,6 +136,7 @@ func TestPostHandler(t *testing.T) {
 
 // A body announced to be too large is refused before it is sent, if the client asks.
 func TestPostHandlerExpectContinue(t *testing.T) {
+	postLeaks(t)
 	ts := httptest.NewServer(handlePostUser())
 	defer ts.Close()
 	var sent atomic.Bool
@@ -179,6 +198,7 @@ func TestPostJSONAnswers(t *testing.T) {
 // The body is sent again to where a 307 points, 204 is a zero answer, and all use one
 // connection.
 func TestPostJSONRedirect(t *testing.T) {
+	postLeaks(t)
 	mux := http.NewServeMux()
 	mux.Handle("/old", http.RedirectHandler("/new", http.StatusTemporaryRedirect))
 	mux.HandleFunc("POST /new", func(w http.ResponseWriter, r *http.Request) {
