@@ -62,17 +62,17 @@ func TestConnStates(t *testing.T) {
 		return conn
 	}
 
-	silent := dial("")
-	check("silent client", ch09.ConnCounts{Accepted: 1, New: 1})
+	slow := dial("GET / HT") // a part of a request is none
+	check("slow client", ch09.ConnCounts{Accepted: 1, New: 1})
 	dial("GET /hold HTTP/1.1\r\nHost: a.test\r\n\r\n")
 	<-hold
 	check("in a handler", ch09.ConnCounts{Accepted: 2, New: 1, Active: 1})
 	close(release)
 	wait(http.StateIdle)
 	check("answered", ch09.ConnCounts{Accepted: 2, New: 1, Idle: 1})
-	silent.Close()
+	slow.Close()
 	wait(http.StateClosed)
-	check("silent one gone", ch09.ConnCounts{Accepted: 2, Idle: 1})
+	check("slow one gone", ch09.ConnCounts{Accepted: 2, Idle: 1})
 	bufio.NewReader(dial("GET /hijack HTTP/1.1\r\nHost: a.test\r\n\r\n")).ReadByte() // until EOF
 	wait(http.StateHijacked)
 	check("hijacked", ch09.ConnCounts{Accepted: 3, Idle: 1})

@@ -112,6 +112,11 @@ func TestFileServerDirectory(t *testing.T) {
 	if resp := fileServerGet(h, "/notes.txt", "If-Modified-Since", modified); resp.StatusCode != 304 {
 		t.Errorf("If-Modified-Since %s = %d, want 304", modified, resp.StatusCode)
 	}
+	dirResp := fileServerGet(http.FileServer(http.Dir(root.Name())), "/link.txt")
+	t.Logf("http.Dir on the same link: %d", dirResp.StatusCode)
+	if _, err := os.Stat(filepath.Join(root.Name(), "link.txt")); err == nil && dirResp.StatusCode != 200 {
+		t.Errorf("http.Dir on a link that leads out = %d, want 200", dirResp.StatusCode)
+	}
 	resp = fileServerGet(h, "/link.txt")
 	body, err := io.ReadAll(resp.Body)
 	t.Logf("link out of the directory: %d %q", resp.StatusCode, body)

@@ -92,6 +92,38 @@ func TestUSEUtilizationAndSaturation(t *testing.T) {
 	}
 }
 
+func TestUSEGCAndLocks(t *testing.T) {
+	before := ch09.ReadUSE()
+	runtime.GC()
+	runtime.GC() // the counts of one cycle show after it
+	if after := ch09.ReadUSE(); after.GCCPU <= before.GCCPU {
+		t.Errorf("GC took %v s, then %v s, want more after two collections",
+			before.GCCPU, after.GCCPU)
+	}
+
+	// A lock that many wait for. The runtime watches one goroutine in eight.
+	var mu sync.Mutex
+	var started, done sync.WaitGroup
+	mu.Lock()
+	for range 400 {
+		started.Add(1)
+		done.Go(func() {
+			started.Done()
+			mu.Lock()
+			defer mu.Unlock()
+		})
+	}
+	started.Wait()
+	runtime.Gosched()
+	mu.Unlock()
+	done.Wait()
+	after := ch09.ReadUSE()
+	t.Logf("waited for locks: %v s, with 400 goroutines more %v s", before.MutexWait, after.MutexWait)
+	if after.MutexWait <= before.MutexWait {
+		t.Errorf("MutexWait = %v, then %v, want more", before.MutexWait, after.MutexWait)
+	}
+}
+
 func BenchmarkReadUSE(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {

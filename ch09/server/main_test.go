@@ -298,6 +298,21 @@ func testTLS(t *testing.T, bin string) {
 	if len(hints) != 1 || !strings.HasPrefix(hints[0], "103") || !strings.Contains(hints[0], "lighthouse.svg") {
 		t.Errorf("early hints = %q, want one 103 with the style and the picture", hints)
 	}
+	// HTTP/1.1 clients may take a 103 for the answer, so they get none.
+	old := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	old.Protocols = new(http.Protocols)
+	old.Protocols.SetHTTP1(true)
+	defer old.CloseIdleConnections()
+	oldResp, err := (&http.Client{Transport: old}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	oldResp.Body.Close()
+	old.CloseIdleConnections()
+	t.Logf("%s %s, hints so far %d", oldResp.Proto, oldResp.Status, len(hints))
+	if oldResp.Proto != "HTTP/1.1" || len(hints) != 1 {
+		t.Errorf("over %s: hints %q, want no more", oldResp.Proto, hints)
+	}
 	cert := resp.TLS.PeerCertificates[0]
 	for _, name := range []string{"localhost", "127.0.0.1", "::1"} {
 		if err := cert.VerifyHostname(name); err != nil {
