@@ -83,6 +83,7 @@ func relayCopy(dst, src net.Conn, moved func()) error {
 			}
 			moved()
 		}
+		rest = nil // even an empty slice would keep the buffer from the collector
 		if bulk == (len(*buf) == relaySmall) {
 			relayPut(buf) // the next read asks for the other size
 			buf = nil

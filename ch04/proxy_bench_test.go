@@ -1,0 +1,106 @@
+package ch04_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"testing"
+
+	"network-programming-with-go/ch04"
+)
+
+// proxyBenchPair returns the two ends of a TCP connection, closed after the benchmark.
+func proxyBenchPair(b *testing.B) (net.Conn, net.Conn) {
+	b.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	dialed, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { dialed.Close() })
+	accepted, err := l.Accept()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { accepted.Close() })
+	return dialed, accepted
+}
+
+// proxyBenchWrapped is what a conn becomes when a program wants to add something to
+// it. It hides *net.TCPConn from io.Copy.
+type proxyBenchWrapped struct{ net.Conn }
+
+// proxyBenchWays are the ways to stand between two conns.
+var proxyBenchWays = []struct {
+	name string
+	run  func(ctx context.Context, client, server net.Conn) error
+}{
+	{"Proxy (splice)", ch04.Proxy},
+	{"Proxy, wrapped conns", func(ctx context.Context, client, server net.Conn) error {
+		return ch04.Proxy(ctx, proxyBenchWrapped{client}, proxyBenchWrapped{server})
+	}},
+	{"Relay", ch04.Relay{}.Run},
+}
+
+// BenchmarkProxy moves 1 MiB per operation, as fast as the receiver takes it.
+func BenchmarkProxy(b *testing.B) {
+	for _, way := range proxyBenchWays {
+		b.Run(way.name, func(b *testing.B) {
+			client, c := proxyBenchPair(b)
+			s, server := proxyBenchPair(b)
+			done := make(chan error, 1)
+			ctx, cancel := context.WithCancel(b.Context())
+			go func() { done <- way.run(ctx, c, s) }()
+			go func() {
+				chunk := make([]byte, 128<<10)
+				for {
+					if _, err := client.Write(chunk); err != nil {
+						return // the benchmark is over
+					}
+				}
+			}()
+			buf := make([]byte, 1<<20)
+			b.ReportAllocs()
+			b.SetBytes(int64(len(buf)))
+			for b.Loop() {
+				if _, err := io.ReadFull(server, buf); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.StopTimer()
+			cancel()
+			<-done // an error by design: the stream was cut
+		})
+	}
+}
+
+// BenchmarkProxyRoundTrip sends one byte through and gets one back.
+func BenchmarkProxyRoundTrip(b *testing.B) {
+	for _, way := range proxyBenchWays {
+		b.Run(way.name, func(b *testing.B) {
+			client, c := proxyBenchPair(b)
+			s, server := proxyBenchPair(b)
+			done := make(chan error, 1)
+			ctx, cancel := context.WithCancel(b.Context())
+			go func() { done <- way.run(ctx, c, s) }()
+			go io.Copy(struct{ io.Writer }{server}, server) // echo, until the end
+			buf := make([]byte, 1)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := client.Write(buf); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := io.ReadFull(client, buf); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.StopTimer()
+			cancel()
+			<-done // an error by design: the stream was cut
+		})
+	}
+}
