@@ -125,6 +125,30 @@ func TestDNS(t *testing.T) {
 		!bytes.HasSuffix(reply, []byte(want)) {
 		t.Errorf("slow.fault.test: %q, want the address %q", reply, want)
 	}
+	// Malformed queries get no answer, so the next reply is for the good one after each.
+	long := dnsQuery(9, "", typeA)[:12:12]
+	long = append(long, bytes.Repeat([]byte("\x01a"), 128)...) // 257 bytes with its end
+	double := append([]byte{0, 9, 1, 0, 0, 2}, dnsQuery(9, "fault.test", typeA)[6:]...)
+	reply := append([]byte{0, 9, 0x81}, dnsQuery(9, "fault.test", typeA)[3:]...)
+	for name, p := range map[string][]byte{
+		"a name over 255 bytes":  append(long, 0, 0, 1, 0, 1),
+		"a label over 63 bytes":  dnsQuery(9, strings.Repeat("a", 64)+".fault.test", typeA),
+		"no end of the name":     dnsQuery(9, "www.fault.test", typeA)[:27],
+		"no room for the class":  dnsQuery(9, "www.fault.test", typeA)[:31],
+		"two questions":          double,
+		"a reply, not a query":   reply,
+		"a header that is short": dnsQuery(9, "fault.test", typeA)[:11],
+	} {
+		for _, p := range [][]byte{p, dnsQuery(10, "fault.test", typeA)} {
+			if _, err := conn.Write(p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if reply := dnsReply(t, conn); reply[1] != 10 {
+			t.Errorf("%s was answered: %q", name, reply)
+			dnsReply(t, conn) // the good one's
+		}
+	}
 	out, err := exec.Command(bin, "-server", addr, "lookup", "www.fault.test").Output()
 	if string(out) != "192.0.2.80\n" || err != nil {
 		t.Errorf("lookup www = %q, %v, want 192.0.2.80", out, err)

@@ -166,7 +166,8 @@ func TestSoftLimit(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	r := start(t, "/bin/sh", "-c", `ulimit -Sn 100 && ulimit -Hn 300 && exec "$0" -n 1 cpu`, bin)
+	limited := `ulimit -Sn 100 && ulimit -Hn 300 && exec "$0" -n 1 cpu`
+	r := start(t, "/bin/sh", "-c", limited, bin)
 	if got := r.field("limits", "Max open files"); got < 299 {
 		t.Errorf("soft limit = %d, want 299, one less than the hard one", got)
 	}

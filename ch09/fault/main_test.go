@@ -28,7 +28,7 @@ func TestFault(t *testing.T) {
 		if err != nil {
 			t.Fatalf("fault -h: %v", err)
 		}
-		for _, want := range []string{"Usage: fault", "close-wait", "go run ./ch09/fault", "-for D"} {
+		for _, want := range []string{"Usage: fault", "go run ./ch09/fault", "-for D"} {
 			if !strings.Contains(string(out), want) {
 				t.Errorf("fault -h does not show %q:\n%s", want, out)
 			}

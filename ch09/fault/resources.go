@@ -167,7 +167,8 @@ func diskFull(ctx context.Context, f *fault) error {
 		return err
 	}
 	f.ready(fmt.Sprintf("%d MiB in %s", f.size, dir), []string{
-		`df -h "$DIR"`, `df -i "$DIR"`, "find / -xdev -type f -size +100M"}, "DIR", dir)
+		`df -h "$DIR"`, `df -i "$DIR"`, "find / -xdev -type f -size +100M"},
+		"DIR", dir)
 	<-ctx.Done()
 	return nil
 }
