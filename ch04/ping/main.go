@@ -132,7 +132,8 @@ func connect(ctx context.Context, target string, timeout time.Duration) (
 	conn, err := d.DialContext(ctx, "tcp", target)
 	end := time.Now()
 	if err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
+		// The end of ctx and that of the conn's own deadline race: two errors, one cause.
+		if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
 			return "", 0, fmt.Errorf("no answer in %v", timeout)
 		}
 		if op, ok := errors.AsType[*net.OpError](err); ok {
