@@ -2,6 +2,7 @@ package ch09_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,17 +11,16 @@ import (
 	"network-programming-with-go/ch09"
 )
 
-// drainPost sends size bytes to a handler that reads none of them and answers with
-// answer bytes. It reports whether the server keeps the connection.
-func drainPost(t *testing.T, h http.Handler, size int) (kept bool) {
+// drainPost sends size bytes to a handler that reads none of them. It reports whether
+// the server keeps the connection.
+func drainPost(t *testing.T, client *http.Client, url string, size int) (kept bool) {
 	t.Helper()
-	ts := httptest.NewServer(h)
-	defer ts.Close()
-	req, err := http.NewRequestWithContext(t.Context(), "POST", ts.URL, bytes.NewReader(make([]byte, size)))
+	req, err := http.NewRequestWithContext(t.Context(), "POST", url,
+		bytes.NewReader(make([]byte, size)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := ts.Client().Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return false // the server closed while the client was still writing
 	}
@@ -32,7 +32,7 @@ func drainPost(t *testing.T, h http.Handler, size int) (kept bool) {
 }
 
 func TestDrain(t *testing.T) {
-	for _, tt := range []struct {
+	tests := []struct {
 		name         string
 		limit        int64 // -1: no middleware
 		body, answer int
@@ -44,16 +44,24 @@ func TestDrain(t *testing.T) {
 		{"drained to the limit", 1 << 20, 1 << 20, 10, true},
 		{"body beyond the limit", 1 << 20, 2 << 20, 10, false},
 		{"too late for a large answer", 2 << 20, 1 << 20, 10 << 10, false},
-	} {
+	}
+	// One server for all: it lingers half a second over each connection that it gives
+	// up, and Close waits for that.
+	mux := http.NewServeMux()
+	for i, tt := range tests {
+		var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Write(make([]byte, tt.answer)) // error: a client that went away
+		})
+		if tt.limit >= 0 {
+			h = ch09.Drain(tt.limit)(h)
+		}
+		mux.Handle(fmt.Sprint("/", i), h)
+	}
+	ts := httptest.NewServer(mux)
+	defer ts.Close()
+	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel() // a server lingers half a second over a connection it gives up
-			var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				w.Write(make([]byte, tt.answer)) // error: a client that went away
-			})
-			if tt.limit >= 0 {
-				h = ch09.Drain(tt.limit)(h)
-			}
-			kept := drainPost(t, h, tt.body)
+			kept := drainPost(t, ts.Client(), fmt.Sprint(ts.URL, "/", i), tt.body)
 			t.Logf("%7d bytes unread, answer of %5d: connection kept %t", tt.body, tt.answer, kept)
 			if kept != tt.kept {
 				t.Errorf("connection kept: %t, want %t", kept, tt.kept)
