@@ -92,10 +92,15 @@ func (b *idleBody) stop() {
 	b.cancel(nil)
 }
 
-// cause says "gave up" for whatever error the cancelled request reports for it.
+// cause says why the request's context ended, if it has, for whatever error that made;
+// over HTTP/2 that is a bare context.Canceled.
 func (b *idleBody) cause(err error) error {
-	if context.Cause(b.ctx) == b.gaveUp {
-		return b.gaveUp
+	switch c := context.Cause(b.ctx); c {
+	case nil:
+		return err
+	case b.gaveUp:
+		return c
+	default:
+		return fmt.Errorf("idle: %w", c)
 	}
-	return err
 }

@@ -178,23 +178,30 @@ func TestGetIdleHTTP2(t *testing.T) {
 
 // The caller's cancel is not taken for a silent server.
 func TestGetIdleParentContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client, _ := idleServe(t, idleDrip(3, time.Second, true))
-		ctx, cancel := context.WithCancelCause(t.Context())
-		cause := errors.New("going down")
-		time.AfterFunc(5*time.Second, func() { cancel(cause) })
-		start := time.Now()
-		resp, err := ch08.GetIdle(ctx, client, "http://peer.example/", idleLimit)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		_, err = io.ReadAll(resp.Body)
-		if d := time.Since(start); !errors.Is(err, cause) ||
-			errors.Is(err, os.ErrDeadlineExceeded) || d != 5*time.Second {
-			t.Errorf("ReadAll error = %v after %v, want %v after 5s", err, d, cause)
-		}
-	})
+	for _, http2 := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			client, _ := idleServe(t, idleDrip(3, time.Second, true))
+			if http2 {
+				tr := client.Transport.(*http.Transport)
+				tr.Protocols = new(http.Protocols)
+				tr.Protocols.SetUnencryptedHTTP2(true)
+			}
+			ctx, cancel := context.WithCancelCause(t.Context())
+			cause := errors.New("going down")
+			time.AfterFunc(5*time.Second, func() { cancel(cause) })
+			start := time.Now()
+			resp, err := ch08.GetIdle(ctx, client, "http://peer.example/", idleLimit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			_, err = io.ReadAll(resp.Body)
+			if d := time.Since(start); !errors.Is(err, cause) ||
+				errors.Is(err, os.ErrDeadlineExceeded) || d != 5*time.Second {
+				t.Errorf("ReadAll error = %v after %v, want %v after 5s", err, d, cause)
+			}
+		})
+	}
 }
 
 // A body read to its end and closed leaves a connection that the timer no longer ends.
