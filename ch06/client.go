@@ -27,7 +27,7 @@ type Client struct {
 	BlockSize int
 
 	// WindowSize is the windowsize to ask for, 1 to 32767 blocks. 0 means 64; 1 does
-	// without the option.
+	// without the option. It is lowered where the system grants no receive buffer for it.
 	WindowSize int
 
 	// Timeout is the wait before the last packet is sent again, which doubles up to 8 s
@@ -70,21 +70,13 @@ func (c *Client) get(ctx context.Context, addr, name string, w io.Writer, option
 		return 0, fmt.Errorf("tftp: %w", err)
 	}
 	request := &ReadReq{Filename: name}
-	asked := terms{blockSize: cmp.Or(c.BlockSize, 1428), windowSize: cmp.Or(c.WindowSize, 64), size: -1}
+	asked := &terms{blockSize: cmp.Or(c.BlockSize, 1428), windowSize: cmp.Or(c.WindowSize, 64), size: -1}
 	switch {
 	case asked.blockSize < 8 || asked.blockSize > MaxBlockSize:
 		return 0, fmt.Errorf("tftp: block size %d, want 8 to %d", asked.blockSize, MaxBlockSize)
 	case asked.windowSize < 1 || asked.windowSize > 32767:
 		return 0, fmt.Errorf("tftp: window size %d, want 1 to 32767", asked.windowSize)
 	}
-	if options {
-		request.Options = asked.options()
-	}
-	packet, err := request.MarshalBinary()
-	if err != nil {
-		return 0, err
-	}
-
 	listen, network := c.ListenPacket, "udp4"
 	if listen == nil {
 		listen = net.ListenPacket
@@ -97,13 +89,20 @@ func (c *Client) get(ctx context.Context, addr, name string, w io.Writer, option
 		return 0, fmt.Errorf("tftp: %w", err)
 	}
 	defer conn.Close()
-	if sized, ok := conn.(interface{ SetReadBuffer(int) error }); ok {
-		// Room for two windows, or the kernel drops the end of one. A refusal is no harm:
-		// what is dropped comes again.
-		sized.SetReadBuffer(min(2*asked.windowSize*(asked.blockSize+512), 4<<20))
+	link := newLink(conn, cmp.Or(c.Timeout, time.Second), max(0, cmp.Or(c.Retries, 5)))
+	// A window that the socket cannot hold loses its end, and with it a second. What a
+	// datagram takes there is up to twice its size, and then some.
+	each := 2*asked.blockSize + 1024
+	asked.windowSize = max(1, min(asked.windowSize, link.receiveBuffer(asked.windowSize*each)/each))
+	if options {
+		request.Options = asked.options()
+	}
+	packet, err := request.MarshalBinary()
+	if err != nil {
+		return 0, err
 	}
 	d := &download{
-		link:     newLink(conn, cmp.Or(c.Timeout, time.Second), max(0, cmp.Or(c.Retries, 5))),
+		link:     link,
 		terms:    terms{blockSize: BlockSize, windowSize: 1, size: -1},
 		request:  request,
 		server:   server,

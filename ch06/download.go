@@ -28,7 +28,8 @@ type download struct {
 
 	expected int64 // number of the next block
 	unacked  int   // blocks since the last acknowledgment
-	gap      bool  // a block is missing, and the server was told
+	gap      bool  // a block was missing, and the server was told, see data
+	inOrder  bool  // the datagram before was the block before
 	ack      [4]byte
 }
 
@@ -43,6 +44,7 @@ func (d *download) run(ctx context.Context, request, b []byte) error {
 			d.send(request, len(request), d.server)
 			continue
 		case err == errResend:
+			d.gap = false
 			d.acknowledge()
 			continue
 		case err == nil && !d.fromServer(from, b[:n]):
@@ -125,33 +127,35 @@ func (d *download) datagram(b []byte) (done bool, err error) {
 	return false, fmt.Errorf("%w: %v from a server", ErrMalformed, opCode(b))
 }
 
-// data takes one block. Blocks behind a gap are dropped, and the server is told once
-// where to go on, RFC 7440 section 4.
+// data takes one block. Blocks behind a gap are dropped, and the server is told where to
+// go on, RFC 7440 section 4. It is told once: it then sends the whole window again, and
+// what is still on the way of the first one must not make it do so a second time. Two
+// blocks in order show that the new window has arrived.
 func (d *download) data(b []byte) (done bool, err error) {
 	if len(b) < 4 || len(b) > 4+d.blockSize {
 		return false, fmt.Errorf("%w: DATA of %d bytes, want 4 to %d", ErrMalformed, len(b), 4+d.blockSize)
 	}
 	// 16-bit arithmetic: numbers start again after 65535.
-	switch ahead := int16(binary.BigEndian.Uint16(b[2:]) - uint16(d.expected)); {
-	case ahead == -1 && d.expected > 1:
-		d.acknowledge() // the last one again: our acknowledgment was lost
-		return false, nil
-	case ahead < 0:
-		return false, nil
-	case ahead > 0:
-		if !d.gap {
-			d.gap = true
+	if ahead := int16(binary.BigEndian.Uint16(b[2:]) - uint16(d.expected)); ahead != 0 {
+		d.inOrder = false
+		lost := ahead > 0                      // a block before this one
+		again := ahead == -1 && d.expected > 1 // the server lacks our last acknowledgment
+		if (lost || again) && !d.gap {
+			d.gap = lost
 			d.acknowledge()
 		}
 		return false, nil
 	}
+	if d.inOrder {
+		d.gap = false
+	}
+	d.inOrder = true
 	n, err := d.out.Write(b[4:])
 	d.received += int64(n)
 	if err != nil {
 		return false, writeError{err}
 	}
 	d.link.progress()
-	d.gap = false
 	d.expected++
 	d.unacked++
 	last := len(b) < 4+d.blockSize

@@ -58,6 +58,23 @@ func (o *offload) joinReads(size int) int {
 	return size
 }
 
+// receiveBuffer asks for room for that many bytes, at most 4 MiB, and returns how many
+// there are: the kernel's limit is net.core.rmem_max.
+func (o *offload) receiveBuffer(size int) int {
+	room := size
+	o.onSocket(func(_ *net.UDPConn, fd int) {
+		got, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUF)
+		if err == nil && got < size {
+			syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUF, min(size, 4<<20)) // read back below
+			got, err = syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUF)
+		}
+		if err == nil {
+			room = got
+		}
+	})
+	return room
+}
+
 // lockStep says that each write has one answer, and nothing to do until it comes.
 func (o *offload) lockStep() {
 	_, o.eager = o.conn.(*net.UDPConn)

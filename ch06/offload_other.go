@@ -9,6 +9,13 @@ import "net/netip"
 // offload reads and writes the datagrams of a transfer one by one; on Linux it does more.
 type offload struct{ conn datagramConn }
 
+func (o *offload) receiveBuffer(size int) int {
+	if sized, ok := o.conn.(interface{ SetReadBuffer(int) error }); ok {
+		sized.SetReadBuffer(min(size, 4<<20)) // where it is refused, a lost block comes again
+	}
+	return size
+}
+
 func (*offload) lockStep() {}
 
 func (*offload) cutWrites(int) {}

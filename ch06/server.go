@@ -47,9 +47,9 @@ type Server struct {
 	// 64. A transfer keeps blksize times windowsize in memory.
 	MaxWindowSize int
 
-	// MaxTransfers bounds the transfers at one time. A request beyond it takes the place
-	// of one that its client has not answered yet, if there is one, and is refused
-	// otherwise: so forged requests keep no honest client out. 0 means 512.
+	// MaxTransfers bounds the transfers at one time. A request beyond it is refused, unless
+	// 64 or more transfers have never been acknowledged, as in a flood of forged requests:
+	// then the oldest of those makes room, so that honest clients get in. 0 means 512.
 	MaxTransfers int
 
 	// Logger gets a line for each transfer that ends and each request refused. Nil is silent.
@@ -62,7 +62,8 @@ type Server struct {
 	closed    bool
 	listeners map[net.PacketConn]bool
 	sessions  map[netip.AddrPort]*session // by client
-	running   int                         // goroutines of sessions
+	started   uint64                      // sessions, ever
+	running   int                         // their goroutines, now
 	idle      chan struct{}               // made when closed is set; closed when running is 0
 }
 

@@ -14,6 +14,10 @@ import (
 
 // Copy with: types.go, request.go, options.go, server.go, files.go, transfer.go, link.go, offload_linux.go, offload_other.go, arrival_linux.go, arrival_other.go.
 
+// flood is how many transfers may wait for their first acknowledgment before that looks
+// like an attack.
+const flood = 64
+
 var (
 	errEvicted    = errors.New("made room for another client")
 	errSuperseded = errors.New("the client began anew")
@@ -25,6 +29,7 @@ type session struct {
 	request ReadReq
 	raw     string     // the request's bytes
 	local   netip.Addr // to answer from; the zero Addr where it is not known
+	number  uint64     // sessions started before
 	cancel  context.CancelCauseFunc
 	next    *session // what the same client asked for meanwhile; guarded by Server.mu
 }
@@ -88,25 +93,35 @@ func (s *Server) admit(next *session, client netip.AddrPort) *Err {
 	return nil
 }
 
-// evict ends one transfer that its client has not answered; mu is held. Which one is left
-// to the map's random order: a flood of forged requests then rarely hits an honest
-// client in the moment before its first acknowledgment.
+// evict ends the transfer that has waited longest for its first acknowledgment, where so
+// many wait that it can only be a flood of forged requests; mu is held. An honest client
+// answers long before as many requests as that have followed its own.
 func (s *Server) evict() bool {
-	for client, current := range s.sessions {
-		if current.phase.Load() == halfOpen {
-			current.cancel(errEvicted)
-			delete(s.sessions, client)
-			return true
+	var oldest *session
+	waiting := 0
+	for _, c := range s.sessions {
+		if c.phase.Load() == halfOpen {
+			waiting++
+			if oldest == nil || c.number < oldest.number {
+				oldest = c
+			}
 		}
 	}
-	return false
+	if waiting < flood {
+		return false
+	}
+	oldest.cancel(errEvicted)
+	delete(s.sessions, oldest.client)
+	return true
 }
 
 // start runs the session in a goroutine of its own; mu is held.
 func (s *Server) start(next *session) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	next.cancel = cancel
+	next.number = s.started
 	s.sessions[next.client] = next
+	s.started++
 	s.running++
 	go s.serve(ctx, next) // finish is the last that it does, and Close waits for that
 }

@@ -54,7 +54,11 @@ func (t *transfer) run(ctx context.Context, oack []byte) error {
 		return err
 	}
 	for {
-		t.send(t.window, t.stride, t.client)
+		size := t.stride
+		if t.first == 0 {
+			size = len(t.window) // the OACK is one datagram, however small the blocks
+		}
+		t.send(t.window, size, t.client)
 		acked, err := t.await(ctx)
 		if err == errResend {
 			t.phase.CompareAndSwap(flowing, stalled)
@@ -172,7 +176,7 @@ func (t *transfer) fill() error {
 		case nil:
 		case io.EOF, io.ErrUnexpectedEOF:
 			t.ended = true
-			t.phase.Store(closing)
+			t.phase.CompareAndSwap(flowing, closing)
 		default:
 			return fmt.Errorf("read: %w", err)
 		}

@@ -1,0 +1,120 @@
+package ch06_test
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"network-programming-with-go/ch06"
+)
+
+// TestFileNames asks for files as boot ROMs and attackers do. Nothing outside the root is
+// served, and what is refused has the right code.
+func TestFileNames(t *testing.T) {
+	outside := t.TempDir()
+	dir := filepath.Join(outside, "root")
+	for _, err := range []error{
+		os.MkdirAll(filepath.Join(dir, "boot", "empty"), 0o777),
+		os.WriteFile(filepath.Join(outside, "secret"), []byte("secret"), 0o666),
+		os.WriteFile(filepath.Join(dir, "boot", "kernel"), []byte("kernel"), 0o666),
+		os.WriteFile(filepath.Join(dir, "locked"), []byte("locked"), 0),
+		filesLink(t, filepath.Join("..", "secret"), filepath.Join(dir, "way-out")),
+		filesLink(t, filepath.Join(outside, "secret"), filepath.Join(dir, "absolute")),
+		filesLink(t, filepath.Join("boot", "kernel"), filepath.Join(dir, "inside")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	addr := filesServe(t, root.FS())
+
+	for _, tt := range []struct {
+		name string
+		want error // nil: the kernel is served
+	}{
+		{"boot/kernel", nil}, {"/boot/kernel", nil}, {"//boot/kernel", nil}, {`\boot\kernel`, nil},
+		{`boot\kernel`, nil}, {"./boot/kernel", nil}, {"boot/../boot/kernel", nil}, {"../boot/kernel", nil},
+		{"/../../boot/kernel", nil}, {"inside", nil},
+		{"missing", ch06.ErrNotFound}, {"boot/kernel/missing", ch06.ErrNotFound}, {"boot/kernel/", nil},
+		{"../secret", ch06.ErrNotFound}, {"/../secret", ch06.ErrNotFound}, {`..\secret`, ch06.ErrNotFound},
+		{filepath.ToSlash(outside) + "/secret", ch06.ErrNotFound}, {"/etc/passwd", ch06.ErrNotFound},
+		{"way-out", ch06.ErrAccessViolation}, {"absolute", ch06.ErrAccessViolation},
+		{"boot", ch06.ErrAccessViolation}, {"boot/empty", ch06.ErrAccessViolation},
+		{"/", ch06.ErrNotFound}, {"..", ch06.ErrNotFound}, {".", ch06.ErrNotFound},
+		{"a\xffb", ch06.ErrNotFound},
+	} {
+		var got bytes.Buffer
+		_, err := (&ch06.Client{}).Get(t.Context(), addr, tt.name, &got)
+		switch {
+		case tt.want == nil && (err != nil || got.String() != "kernel"):
+			t.Errorf("%q: got %q, %v, want the kernel", tt.name, &got, err)
+		case tt.want != nil && (!errors.Is(err, tt.want) || got.Len() > 0):
+			t.Errorf("%q: got %q, %v, want nothing, %v", tt.name, &got, err, tt.want)
+		case tt.want != nil && strings.Contains(err.Error(), dir):
+			t.Errorf("%q: the error %q tells where the root is", tt.name, err)
+		}
+		t.Logf("%-32q %v", tt.name, err)
+	}
+
+	if f, err := os.Open(filepath.Join(dir, "locked")); err == nil {
+		f.Close()
+		t.Log("this user may read every file: the one without permissions is not tried")
+	} else if _, err := (&ch06.Client{}).Get(t.Context(), addr, "locked", new(bytes.Buffer)); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("an unreadable file: error = %v, want fs.ErrPermission", err)
+	}
+}
+
+// A file system may fail in the middle of a file: the client learns of it.
+func TestFileFails(t *testing.T) {
+	addr := filesServe(t, filesBroken{})
+	var got bytes.Buffer
+	n, err := (&ch06.Client{}).Get(t.Context(), addr, "broken", &got)
+	if end, ok := errors.AsType[*ch06.Err](err); !ok || end.Code != ch06.ErrUnknown {
+		t.Errorf("Get = %d, %v, want an ERROR 0", n, err)
+	}
+}
+
+// filesBroken is a file system whose one file fails after its first bytes.
+type filesBroken struct{}
+
+func (filesBroken) Open(string) (fs.File, error) { return filesBroken{}, nil }
+func (filesBroken) Stat() (fs.FileInfo, error)   { return os.Stat(os.Args[0]) } // any regular file
+func (filesBroken) Close() error                 { return nil }
+func (filesBroken) Read(b []byte) (int, error)   { return min(10, len(b)), syscall.EIO }
+
+// filesLink makes a symbolic link where the system lets its users do so.
+func filesLink(t *testing.T, target, name string) error {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		return os.WriteFile(name, []byte("kernel"), 0o666)
+	}
+	return os.Symlink(target, name)
+}
+
+func filesServe(t *testing.T, fsys fs.FS) string {
+	t.Helper()
+	server := &ch06.Server{FS: fsys}
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(conn) }()
+	t.Cleanup(func() {
+		server.Close() // always nil
+		<-served
+	})
+	return conn.LocalAddr().String()
+}
