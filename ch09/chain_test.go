@@ -23,7 +23,9 @@ func chainTrace(trace *[]string, name string) func(http.Handler) http.Handler {
 
 func TestChainOrder(t *testing.T) {
 	var trace []string
-	h := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { trace = append(trace, "handler") })
+	h := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		trace = append(trace, "handler")
+	})
 	for _, tt := range []struct {
 		middleware []func(http.Handler) http.Handler
 		want       []string

@@ -41,7 +41,8 @@ func (c *injectConn) Ping(ctx context.Context) error {
 	return c.d.err
 }
 
-func (c *injectConn) QueryContext(_ context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+func (c *injectConn) QueryContext(_ context.Context, query string,
+	args []driver.NamedValue) (driver.Rows, error) {
 	if c.d.err != nil {
 		return nil, c.d.err
 	}

@@ -43,7 +43,9 @@ func metricsGet(h http.Handler, url string) {
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", url, nil))
 }
 
-func metricsNear(d, want time.Duration) bool { return d >= want && d <= want+want/8+time.Microsecond }
+func metricsNear(d, want time.Duration) bool {
+	return d >= want && d <= want+want/8+time.Microsecond
+}
 
 func TestMetricsGoldenSignals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -34,7 +34,8 @@ func middlewareLayers() []struct {
 		{"SecureHeaders", ch09.SecureHeaders(mux), 1},
 		{"Metrics", m.Middleware(mux), 1},
 		{"LogRequests", ch09.LogRequests(log)(mux), 6},
-		{"all", ch09.Chain(mux, m.Middleware, ch09.LogRequests(log), guard, hide, ch09.SecureHeaders), 10},
+		{"all", ch09.Chain(mux, m.Middleware, ch09.LogRequests(log), guard, hide,
+			ch09.SecureHeaders), 10},
 	}
 }
 

@@ -48,7 +48,9 @@ func TestRestrictPrefix(t *testing.T) {
 	ts := httptest.NewServer(restrictSite(t))
 	defer ts.Close()
 	client := ts.Client()
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	client.CheckRedirect = func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}
 	for _, tt := range []struct {
 		path   string
 		status int

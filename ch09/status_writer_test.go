@@ -28,7 +28,9 @@ func TestStatusWriter(t *testing.T) {
 		bytes   int64
 	}{
 		{"nothing", func(http.ResponseWriter, *http.Request) {}, 200, 0},
-		{"body alone", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") }, 200, 5},
+		{"body alone", func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, "hello")
+		}, 200, 5},
 		{"empty write", func(w http.ResponseWriter, _ *http.Request) {
 			w.Write(nil)
 			w.WriteHeader(404) // too late

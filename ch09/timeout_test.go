@@ -16,7 +16,8 @@ import (
 
 // timeoutServe passes one GET through http.TimeoutHandler and returns the answer and how
 // long the client waited for it.
-func timeoutServe(limit time.Duration, h http.HandlerFunc) (*httptest.ResponseRecorder, time.Duration) {
+func timeoutServe(limit time.Duration, h http.HandlerFunc) (
+	*httptest.ResponseRecorder, time.Duration) {
 	start := time.Now()
 	rec := httptest.NewRecorder()
 	http.TimeoutHandler(h, limit, "gave up\n").ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))

@@ -86,7 +86,8 @@ func TestUSEUtilizationAndSaturation(t *testing.T) {
 	u := ch09.ReadUSE()
 	stop.Store(true)
 	wg.Wait()
-	t.Logf("%d goroutines want %d processor: %d run, %d wait", spinners, u.CPULimit, u.CPURunning, u.CPUWaiting)
+	t.Logf("%d goroutines want %d processor: %d run, %d wait",
+		spinners, u.CPULimit, u.CPURunning, u.CPUWaiting)
 	if u.CPULimit != 1 || u.CPUWaiting < spinners/2 {
 		t.Errorf("%d processors, %d waiting, want 1 and about %d", u.CPULimit, u.CPUWaiting, spinners)
 	}
