@@ -76,12 +76,12 @@ func (s *Server) admit(next *session, client netip.AddrPort) *Err {
 		// is being answered: it starts nothing. Once the last block is out, or the client
 		// has fallen silent, it is a new wish, and so is any other request from that port:
 		// it starts when the current transfer has ended.
-		phase := current.phase.Load()
-		if next.raw == current.raw && (phase == halfOpen || phase == flowing) {
+		phase, ending := current.phase.Load(), current.ending.Load()
+		if next.raw == current.raw && (phase == halfOpen || phase == flowing && !ending) {
 			return nil
 		}
 		current.next = next
-		if phase != closing {
+		if !ending {
 			current.cancel(errSuperseded)
 		}
 		return nil

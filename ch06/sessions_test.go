@@ -2,7 +2,6 @@ package ch06_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"log/slog"
 	"net"

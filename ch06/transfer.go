@@ -15,7 +15,6 @@ const (
 	halfOpen int32 = iota // nothing acknowledged yet: the client may be forged
 	flowing
 	stalled // retransmitting
-	closing // the last block is on its way
 )
 
 // transfer sends one file to one client. It keeps the blocks that the client has not
@@ -26,6 +25,7 @@ type transfer struct {
 	client netip.AddrPort
 	file   io.Reader
 	phase  atomic.Int32
+	ending atomic.Bool // the last block is on its way
 
 	window  []byte // datagrams in flight: each of stride bytes, the last perhaps fewer
 	stride  int
@@ -147,9 +147,7 @@ func (t *transfer) drop(n int) {
 		t.window = t.window[:copy(t.window, t.window[size:])]
 	}
 	t.first += int64(n)
-	if !t.ended {
-		t.phase.Store(flowing)
-	}
+	t.phase.Store(flowing)
 }
 
 // fill reads the file until the window is full. A block that is not full ends the file,
@@ -176,7 +174,7 @@ func (t *transfer) fill() error {
 		case nil:
 		case io.EOF, io.ErrUnexpectedEOF:
 			t.ended = true
-			t.phase.CompareAndSwap(flowing, closing)
+			t.ending.Store(true)
 		default:
 			return fmt.Errorf("read: %w", err)
 		}
