@@ -24,7 +24,8 @@ const (
 // and with one for each block otherwise.
 type offload struct {
 	conn    datagramConn
-	udp     *net.UDPConn // nil: one by one
+	cut     *net.UDPConn // the conn, where it cuts writes; nil: one by one
+	joined  *net.UDPConn // the conn, where it joins reads; nil: one by one
 	control []byte       // received beside the data: the size of the joined datagrams
 	eager   bool         // a read expects its answer at once, see lockStep
 	turn    uint         // counts reads while eager
@@ -36,12 +37,13 @@ type offload struct {
 // kernel that does not know the option would send a window as one datagram, so it is
 // asked first.
 func (o *offload) cutWrites(size int) {
-	if 2*size > maxPayload {
+	udp, ok := o.conn.(*net.UDPConn)
+	if !ok || 2*size > maxPayload {
 		return
 	}
-	o.onSocket(func(udp *net.UDPConn, fd int) {
+	o.onSocket(func(fd int) {
 		if _, err := syscall.GetsockoptInt(fd, syscall.IPPROTO_UDP, udpSegment); err == nil {
-			o.udp, o.segment = udp, controlUint16(syscall.IPPROTO_UDP, udpSegment, uint16(size))
+			o.cut, o.segment = udp, controlUint16(syscall.IPPROTO_UDP, udpSegment, uint16(size))
 		}
 	})
 }
@@ -49,9 +51,13 @@ func (o *offload) cutWrites(size int) {
 // joinReads says that many datagrams will come at once. It returns how long the buffer
 // for read has to be where one for a single datagram has size bytes.
 func (o *offload) joinReads(size int) int {
-	o.onSocket(func(_ *net.UDPConn, fd int) {
+	udp, ok := o.conn.(*net.UDPConn)
+	if !ok {
+		return size
+	}
+	o.onSocket(func(fd int) {
 		if syscall.SetsockoptInt(fd, syscall.IPPROTO_UDP, udpGRO, 1) == nil {
-			o.control = make([]byte, syscall.CmsgSpace(4))
+			o.joined, o.control = udp, make([]byte, syscall.CmsgSpace(4))
 			size = max(size, batchSize)
 		}
 	})
@@ -62,7 +68,7 @@ func (o *offload) joinReads(size int) int {
 // there are: the kernel's limit is net.core.rmem_max.
 func (o *offload) receiveBuffer(size int) int {
 	room := size
-	o.onSocket(func(_ *net.UDPConn, fd int) {
+	o.onSocket(func(fd int) {
 		got, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUF)
 		if err == nil && got < size {
 			syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUF, min(size, 4<<20)) // read back below
@@ -106,23 +112,23 @@ func (o *offload) letPeerRun() {
 	}
 }
 
-// onSocket calls do if the conn is a UDP socket of the kernel's.
-func (o *offload) onSocket(do func(udp *net.UDPConn, fd int)) {
-	if udp, ok := o.conn.(*net.UDPConn); ok {
-		if raw, err := udp.SyscallConn(); err == nil {
-			raw.Control(func(fd uintptr) { do(udp, int(fd)) }) // fails only where udp is closed
+// onSocket calls do if the conn is a socket of the kernel's.
+func (o *offload) onSocket(do func(fd int)) {
+	if conn, ok := o.conn.(syscall.Conn); ok {
+		if raw, err := conn.SyscallConn(); err == nil {
+			raw.Control(func(fd uintptr) { do(int(fd)) }) // fails only where the conn is closed
 		}
 	}
 }
 
 // write sends a datagram for each size bytes of blocks.
 func (o *offload) write(blocks []byte, size int, to netip.AddrPort) error {
-	for o.udp != nil && len(blocks) > size {
+	for o.cut != nil && len(blocks) > size {
 		run := blocks[:min(len(blocks), size*min(maxSegments, maxPayload/size))]
-		if _, _, err := o.udp.WriteMsgUDPAddrPort(run, o.segment, to); err != nil {
+		if _, _, err := o.cut.WriteMsgUDPAddrPort(run, o.segment, to); err != nil {
 			// EINVAL: the path's MTU is smaller; EIO: the interface cannot. The reasons
 			// stay, so the plain way is taken for good.
-			o.udp = nil
+			o.cut = nil
 			break
 		}
 		blocks = blocks[len(run):]
@@ -135,11 +141,11 @@ func (o *offload) read(b []byte) (n, size int, from netip.AddrPort, err error) {
 	if o.eager {
 		o.letPeerRun()
 	}
-	if o.control == nil {
+	if o.joined == nil {
 		n, from, err = o.conn.ReadFromUDPAddrPort(b)
 		return n, n, from, err
 	}
-	n, oobn, _, from, err := o.conn.(*net.UDPConn).ReadMsgUDPAddrPort(b, o.control)
+	n, oobn, _, from, err := o.joined.ReadMsgUDPAddrPort(b, o.control)
 	size = n
 	if data, ok := controlData(o.control[:oobn], syscall.IPPROTO_UDP, udpGRO); ok && len(data) >= 4 {
 		size = int(binary.NativeEndian.Uint32(data))

@@ -1,0 +1,153 @@
+package main_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestTftpd(t *testing.T) {
+	dir := t.TempDir()
+	program := filepath.Join(dir, "tftpd.exe") // the ending does no harm elsewhere
+	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	root := filepath.Join(dir, "root")
+	if err := os.Mkdir(root, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(root, "file")
+	if err := os.WriteFile(file, []byte("from the root"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+
+	t.Run("usage", func(t *testing.T) {
+		for _, tt := range []struct {
+			args   []string
+			status int
+			text   string
+		}{
+			{[]string{"-h"}, 0, "go run ./ch06/tftpd -listen"},
+			{[]string{"-nonsense"}, 2, "-nonsense"},
+			{[]string{"stray"}, 2, `unexpected argument "stray"`},
+			{[]string{"-root", root, "-payload", file}, 2, "exclude each other"},
+			{[]string{"-retries", "-1"}, 2, "-retries -1"},
+			{[]string{"-timeout", "0s"}, 2, "-timeout 0s"},
+			{[]string{"-max-blksize", "7"}, 2, "-max-blksize 7"},
+			{[]string{"-max-windowsize", "65536"}, 2, "-max-windowsize 65536"},
+			{[]string{"-max-transfers", "0"}, 2, "-max-transfers 0"},
+			{[]string{"-listen", "127.0.0.1:99999"}, 1, "99999"},
+			{[]string{"-listen", "127.0.0.1:0", "-root", filepath.Join(dir, "missing")}, 1, "missing"},
+			{[]string{"-listen", "127.0.0.1:0", "-payload", filepath.Join(dir, "missing")}, 1, "missing"},
+		} {
+			var stdout, stderr bytes.Buffer
+			cmd := exec.Command(program, tt.args...)
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			err := cmd.Run()
+			if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != tt.status {
+				t.Errorf("tftpd %q: %v, want exit status %d", tt.args, err, tt.status)
+			}
+			where, other := &stderr, &stdout
+			if tt.status == 0 {
+				where, other = &stdout, &stderr
+			}
+			if !strings.Contains(where.String(), tt.text) || other.Len() > 0 {
+				t.Errorf("tftpd %q printed %q and %q, want %q", tt.args, &stdout, &stderr, tt.text)
+			}
+		}
+	})
+
+	for _, tt := range []struct {
+		name, prefix string
+		args         []string
+	}{
+		{"root", "from the root", []string{"-root", root}},
+		{"payload", "from the root", []string{"-payload", file}},
+		{"picture", "<svg ", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cmd := exec.Command(program, append(tt.args, "-listen", "127.0.0.1:0")...)
+			stderr, err := cmd.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				cmd.Process.Kill() // ended long since, unless the test fails
+				cmd.Wait()         // as above
+			}()
+			lines := bufio.NewScanner(stderr)
+			lines.Scan()
+			addr, ok := strings.CutPrefix(lines.Text(), "listening on ")
+			if !ok {
+				t.Fatalf("the first line was %q, want listening on HOST:PORT", lines.Text())
+			}
+
+			client, err := net.ListenPacket("udp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			client.SetDeadline(time.Now().Add(10 * time.Second)) // bounds a failure; cannot fail: client is open
+			to, err := net.ResolveUDPAddr("udp", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := client.WriteTo([]byte("\x00\x01/file\x00octet\x00blksize\x0065464\x00"), to); err != nil {
+				t.Fatal(err)
+			}
+			b := make([]byte, 65536)
+			_, tid, err := client.ReadFrom(b) // the option acknowledgment
+			if err != nil {
+				t.Fatal(err)
+			}
+			if runtime.GOOS != "windows" {
+				// The transfer has begun: a signal lets it end.
+				if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for block := byte(0); ; block++ {
+				if _, err := client.WriteTo([]byte{0, 4, 0, block}, tid); err != nil {
+					t.Fatal(err)
+				}
+				if block > 0 && len(b) < 4+65464 {
+					break
+				}
+				n, _, err := client.ReadFrom(b[:cap(b)])
+				if err != nil {
+					t.Fatal(err)
+				}
+				if b = b[:n]; block == 0 && !strings.HasPrefix(string(b[4:]), tt.prefix) {
+					t.Errorf("the file begins with %.20q, want %q", b[4:], tt.prefix)
+				}
+			}
+			if runtime.GOOS == "windows" {
+				t.Log("no signals on windows: the process is killed")
+				return
+			}
+			var log strings.Builder
+			for lines.Scan() {
+				log.WriteString(lines.Text())
+			}
+			if err := cmd.Wait(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+				t.Errorf("after SIGTERM: %v, want exit status 0", err)
+			}
+			if !strings.Contains(log.String(), "outcome=done") {
+				t.Errorf("the log says %q, want the transfer done", &log)
+			}
+			t.Log(log.String())
+		})
+	}
+}
