@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Copy with: types.go, request.go, options.go, link.go, offload_linux.go, offload_other.go.
+// Copy with: types.go, request.go, options.go, download.go, link.go, offload_linux.go, offload_other.go.
 
 // Client fetches files over TFTP (RFC 1350) in octet mode. It asks for the options
 // blksize, tsize and windowsize (RFC 2348, 2349, 7440), and works with servers that know

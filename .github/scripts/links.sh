@@ -7,7 +7,7 @@ status=0
 for document in README.md .github/CONTRIBUTING.md; do
 	anchors=$(awk '/^```/ { code = !code } !code && /^#+ / { sub(/^#+ /, ""); print }' "$document" |
 		tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9 _-]//g; s/ /-/g')
-	links=$(awk '/^```/ { code = !code } !code' "$document" | grep -oE '\]\([^) ]+\)' | sed 's/^](\(.*\))$/\1/' | sort -u)
+	links=$(awk '/^```/ { code = !code } !code { gsub(/`[^`]*`/, ""); print }' "$document" | grep -oE '\]\([^) ]+\)' | sed 's/^](\(.*\))$/\1/' | sort -u)
 	for link in $links; do
 		case $link in
 		http://* | https://*) continue ;;

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Copies each source file into an empty module, with exactly the files that its
-# "Copy with:" line names, and builds it there for each system that it is meant for.
+# "Copy with:" line names, and has it compiled there for each system that it is meant for.
+# go vet compiles without linking, so that a part of a command needs no main function.
 set -eu
 cd "$(dirname "$0")/../.."
 top=$(pwd)
@@ -15,7 +16,8 @@ git ls-files --cached --others --exclude-standard '*.go' ':!:*_test.go' |
 		module=$(mktemp -d)
 		trap "rm -rf \"$module\"" EXIT
 		printf "module network-programming-with-go\n\ngo 1.26\n" >"$module/go.mod"
-		with=$(sed -n "s|^// Copy with: \(.*\)\.\$|\1|p" "$1" | tr -d " " | tr "," "\n")
+		with=$(awk "/^\/\/ Copy with: /, /\.\$/" "$1" | tr "\n" " " |
+			sed "s|// Copy with:||; s|//||g; s|\. *\$||; s|,| |g")
 		for name in "$(basename "$1")" $with; do
 			if ! [ -e "$dir/$name" ]; then
 				echo "$1: Copy with: $name: no such file"
@@ -27,7 +29,7 @@ git ls-files --cached --others --exclude-standard '*.go' ':!:*_test.go' |
 		done
 		built=""
 		for os in linux darwin windows freebsd; do
-			out=$(cd "$module" && GOOS=$os go build -o /dev/null "./$dir" 2>&1) && built=yes && continue
+			out=$(cd "$module" && GOOS=$os go vet "./$dir" 2>&1) && built=yes && continue
 			case $out in
 			*"build constraints exclude"*) ;;
 			*) printf "%s does not build alone for %s:\n%s\n" "$1" "$os" "$out"

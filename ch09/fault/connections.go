@@ -15,6 +15,8 @@ import (
 	"time"
 )
 
+// Copy with: dns.go, main.go, resources.go, sockets_linux.go, sockets_other.go.
+
 // listenLoopback listens on a free port and says so in the one line that all
 // servers of this library print. Keep-alive is off: it would end connections in
 // CLOSE-WAIT as soon as their peer is forgotten, which is after 60 s on Linux.

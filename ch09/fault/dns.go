@@ -10,6 +10,8 @@ import (
 	"time"
 )
 
+// Copy with: connections.go, main.go, resources.go, sockets_linux.go, sockets_other.go.
+
 // Response codes of RFC 1035, section 4.1.1.
 const (
 	rcodeOK       = 0

@@ -10,6 +10,8 @@ import (
 	"time"
 )
 
+// Copy with: connections.go, dns.go, main.go, sockets_linux.go, sockets_other.go.
+
 const mib = 1 << 20
 
 // cpu spins on f.n goroutines.

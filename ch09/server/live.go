@@ -12,6 +12,8 @@ import (
 	"network-programming-with-go/ch09"
 )
 
+// Copy with: ../conn_states.go, ../histogram.go, ../metrics.go, ../status_writer.go.
+
 // liveSeconds is how far back the picture goes.
 const liveSeconds = 60
 

@@ -15,6 +15,8 @@ import (
 	"network-programming-with-go/ch09"
 )
 
+// Copy with: main.go, cert.go, live.go, page.html, assets, site, ../allow_methods.go, ../chain.go, ../conn_states.go, ../default.go, ../file_server.go, ../histogram.go, ../metrics.go, ../request_log.go, ../restrict_prefix.go, ../secure_headers.go, ../server.go, ../status_writer.go, ../use.go.
+
 // maxFormBytes bounds the greeting form.
 const maxFormBytes = 4 << 10 // 4 KiB
 
