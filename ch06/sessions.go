@@ -37,22 +37,12 @@ type session struct {
 // arrived deals with one datagram at the listening port. What is no request is dropped
 // without an answer, since two servers could answer each other for ever.
 func (s *Server) arrived(port *arrival, b []byte, client netip.AddrPort, local netip.Addr) {
-	next := &session{raw: string(b), local: local}
-	var refusal *Err
-	switch op := opCode(b); {
-	case op == OpWRQ:
-		refusal = &Err{ErrIllegalOp, "this server is read-only"}
-	case op != OpRRQ || client.Port() == 0:
+	op := opCode(b)
+	if op != OpRRQ && op != OpWRQ || client.Port() == 0 {
 		return
-	default:
-		if err := next.request.UnmarshalBinary(b); err != nil {
-			refusal = &Err{ErrIllegalOp, strings.TrimPrefix(err.Error(), ErrMalformed.Error()+": ")}
-		} else if mode := next.request.Mode; !strings.EqualFold(mode, "octet") {
-			refusal = &Err{ErrIllegalOp, fmt.Sprintf("mode %.20q: this server is octet-only", mode)}
-		} else {
-			refusal = s.admit(next, client)
-		}
 	}
+	next := &session{raw: string(b), local: local}
+	refusal := s.judge(next, op, b, client)
 	if refusal == nil {
 		return
 	}
@@ -61,6 +51,20 @@ func (s *Server) arrived(port *arrival, b []byte, client netip.AddrPort, local n
 	}
 	s.log(slog.LevelWarn, "refused", "client", client, "file", next.request.Filename,
 		"code", int(refusal.Code), "reason", refusal.Message)
+}
+
+// judge returns why a request is refused, or nil.
+func (s *Server) judge(next *session, op OpCode, b []byte, client netip.AddrPort) *Err {
+	if op == OpWRQ {
+		return &Err{ErrIllegalOp, "this server is read-only"}
+	}
+	if err := next.request.UnmarshalBinary(b); err != nil {
+		return &Err{ErrIllegalOp, strings.TrimPrefix(err.Error(), ErrMalformed.Error()+": ")}
+	}
+	if mode := next.request.Mode; !strings.EqualFold(mode, "octet") {
+		return &Err{ErrIllegalOp, fmt.Sprintf("mode %.20q: this server is octet-only", mode)}
+	}
+	return s.admit(next, client)
 }
 
 // admit starts the session next, unless the client has one already or there are too many.
