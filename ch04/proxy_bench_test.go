@@ -104,3 +104,64 @@ func BenchmarkProxyRoundTrip(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkProxyConnect makes a connection, sends a byte each way and closes it:
+// directly and through each way. What a proxy adds is a second handshake and its setup.
+func BenchmarkProxyConnect(b *testing.B) {
+	serve := func(b *testing.B, handle func(c net.Conn)) string {
+		b.Helper()
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { l.Close() })
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return // the benchmark is over
+				}
+				go handle(c)
+			}
+		}()
+		return l.Addr().String()
+	}
+	connect := func(b *testing.B, addr string) {
+		buf := make([]byte, 1)
+		b.ReportAllocs()
+		for b.Loop() {
+			c, err := net.Dial("tcp", addr)
+			if err != nil {
+				b.Fatal(err)
+			}
+			c.Write(buf)                  // a failure shows in the read
+			c.(*net.TCPConn).CloseWrite() // likewise
+			if got, err := io.ReadAll(c); err != nil || len(got) != 1 {
+				b.Fatalf("read %q, %v", got, err)
+			}
+			c.(*net.TCPConn).SetLinger(0) // both have ended: leave no TIME-WAIT
+			c.Close()
+		}
+	}
+	echo := func(c net.Conn) {
+		io.Copy(struct{ io.Writer }{c}, c) // until the client goes
+		c.Close()
+	}
+	b.Run("direct", func(b *testing.B) { connect(b, serve(b, echo)) })
+	for _, way := range proxyBenchWays {
+		if way.name == "Proxy, wrapped conns" {
+			continue // without CloseWrite they cannot pass the client's end on
+		}
+		b.Run(way.name, func(b *testing.B) {
+			to := serve(b, echo)
+			connect(b, serve(b, func(client net.Conn) {
+				server, err := net.Dial("tcp", to)
+				if err != nil {
+					client.Close() // the client's read fails
+					return
+				}
+				way.run(b.Context(), client, server) // nil: both ends close in order
+			}))
+		})
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"network-programming-with-go/ch04"
 )
@@ -56,7 +57,8 @@ type proxyLinuxWrapped struct{ net.Conn }
 func (c proxyLinuxWrapped) CloseWrite() error { return c.Conn.(*net.TCPConn).CloseWrite() }
 
 // Conns handed over as they are: the bytes stay in the kernel, and the receiver's
-// reads are all there are. Wrapped ones: the proxy reads them as well.
+// reads are all there are. Wrapped ones: the proxy reads them as well. A Relay reads
+// what is small, and so the first bytes of a transfer.
 func TestProxySplices(t *testing.T) {
 	const size = 8 << 20
 	for _, tc := range []struct {
@@ -69,7 +71,7 @@ func TestProxySplices(t *testing.T) {
 		{"Proxy, wrapped conns", func(ctx context.Context, client, server net.Conn) error {
 			return ch04.Proxy(ctx, proxyLinuxWrapped{client}, proxyLinuxWrapped{server})
 		}, 2},
-		{"Relay", ch04.Relay{}.Run, 2},
+		{"Relay", ch04.Relay{}.Run, 1},
 	} {
 		client, c := proxyLinuxPair(t)
 		s, server := proxyLinuxPair(t)
@@ -153,5 +155,45 @@ func TestProxyIdleMemory(t *testing.T) {
 	}
 	if relay.goroutines > 2 {
 		t.Errorf("an idle Relay has %.1f goroutines, want 2", relay.goroutines)
+	}
+}
+
+// A Relay has a pipe only while much is flowing: pairs that have carried a transfer and
+// wait for the next one keep no descriptor but their sockets. A few pipes of the
+// process stay open, to be used again.
+func TestRelayKeepsNoPipes(t *testing.T) {
+	const pairs, size, kept = 30, 1 << 20, 2 * 8
+	descriptors := func() int {
+		list, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skip("cannot count descriptors:", err)
+		}
+		return len(list)
+	}
+	before := descriptors()
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	buf := make([]byte, size)
+	for range pairs {
+		client, c := proxyLinuxPair(t)
+		s, server := proxyLinuxPair(t)
+		wg.Go(func() { ch04.Relay{}.Run(ctx, c, s) }) // ends with an error: the end of ctx
+		for _, dir := range [][2]net.Conn{{client, server}, {server, client}} {
+			go dir[0].Write(buf) // a failure shows in the read
+			if _, err := io.ReadFull(dir[1], make([]byte, size)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	got := descriptors() - before - 4*pairs
+	for end := time.Now().Add(5 * time.Second); got > kept && time.Now().Before(end); {
+		runtime.Gosched() // the last transfers are still looking for more
+		got = descriptors() - before - 4*pairs
+	}
+	t.Logf("%d pairs after a transfer: %d descriptors beside the sockets", pairs, got)
+	if got > kept {
+		t.Errorf("%d idle pairs keep %d descriptors, want at most %d", pairs, got, kept)
 	}
 }

@@ -200,3 +200,107 @@ func TestProxyGrace(t *testing.T) {
 		}
 	})
 }
+
+// ProxyConn connects both sides itself. A side that cannot be reached is named.
+func TestProxyConn(t *testing.T) {
+	proxyGoroutines(t)
+	listen := func() net.Listener {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		return l
+	}
+	source, destination, gone := listen(), listen(), listen()
+	gone.Close() // nobody listens here any more
+	addr := func(l net.Listener) string { return l.Addr().String() }
+
+	done := make(chan error, 1)
+	go func() { done <- ch04.ProxyConn(t.Context(), addr(source), addr(destination)) }()
+	var ends [2]net.Conn
+	for i, l := range []net.Listener{source, destination} {
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		ends[i] = c
+	}
+	for i, c := range ends {
+		msg := fmt.Sprint("hello from ", i)
+		io.WriteString(c, msg)        // a failure shows in what is read
+		c.(*net.TCPConn).CloseWrite() // likewise
+		got, err := io.ReadAll(ends[1-i])
+		if err != nil || string(got) != msg {
+			t.Errorf("sent %q, got %q, %v", msg, got, err)
+		}
+	}
+	if err := <-done; err != nil {
+		t.Errorf("ProxyConn = %v, want nil", err)
+	}
+
+	for _, tc := range []struct{ source, destination, want string }{
+		{addr(gone), addr(destination), "source"},
+		{addr(source), addr(gone), "destination"},
+	} {
+		err := ch04.ProxyConn(t.Context(), tc.source, tc.destination)
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("ProxyConn = %v, want an error that names the %s", err, tc.want)
+		}
+		if runtime.GOOS != "windows" && !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("ProxyConn = %v, want ECONNREFUSED", err)
+		}
+		t.Log(err)
+	}
+}
+
+// A request, its end, and the answer, all through a Proxy.
+func ExampleProxy() {
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+	go func() { // answers one request
+		c, err := server.Accept()
+		if err != nil {
+			return // the server is closed
+		}
+		defer c.Close()
+		request, _ := io.ReadAll(c) // what came before an error is answered too
+		io.WriteString(c, strings.ToUpper(string(request)))
+	}()
+
+	front, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer front.Close()
+	go func() { // the proxy: one connection, for the example
+		client, err := front.Accept()
+		if err != nil {
+			return // front is closed
+		}
+		upstream, err := net.Dial("tcp", server.Addr().String())
+		if err != nil {
+			client.Close()
+			return
+		}
+		ch04.Proxy(context.Background(), client, upstream) // the client sees a failure
+	}()
+
+	c, err := net.Dial("tcp", front.Addr().String())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer c.Close()
+	io.WriteString(c, "all of it") // a failure shows in the answer
+	c.(*net.TCPConn).CloseWrite()  // the request is complete
+	answer, err := io.ReadAll(c)
+	fmt.Printf("%s %v\n", answer, err)
+	// Output: ALL OF IT <nil>
+}

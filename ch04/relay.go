@@ -24,11 +24,13 @@ type Relay struct {
 	// or written, in either direction, for so long. Zero or less: never.
 	IdleTimeout time.Duration
 
-	// Splice leaves the bytes in the kernel, as Proxy does. On Linux that costs two
+	// Splice leaves every byte to io.Copy, as Proxy does. On Linux that costs two
 	// pipes a pair, idle or not, and IdleTimeout is exact to a quarter only; a receiver
 	// that takes longer than IdleTimeout for the 1 MiB in a pipe counts as idle.
-	// Without it a Relay uses large buffers, held only while there are bytes in them.
-	// BenchmarkProxy compares the two; which one wins is a matter of the machine.
+	// Without it a Relay on Linux copies what is small, has a pipe only while much is
+	// flowing, and looks for more before it sleeps. That is for a proxy in a process of
+	// its own; in one that is busy with other work the looking takes a core from it,
+	// and Splice is faster: BenchmarkProxy.
 	Splice bool
 }
 
@@ -97,42 +99,14 @@ func relaySplice(dst, src net.Conn, idle time.Duration, moved func()) error {
 	}
 }
 
-const (
-	relaySmall = 32 << 10 // 32 KiB: enough for a conversation
-	relayLarge = 1 << 20  // 1 MiB: fewer wake-ups for a transfer
-	relayBulk  = 64       // large buffers in use at most: 64 MiB
-)
+const relaySmall = 32 << 10 // 32 KiB: enough for a conversation
 
-var (
-	relaySmallPool = sync.Pool{New: func() any { b := make([]byte, relaySmall); return &b }}
-	relayLargePool = sync.Pool{New: func() any { b := make([]byte, relayLarge); return &b }}
-	relayLargeUsed atomic.Int32
-)
-
-// relayGet returns a large buffer if one is wanted and not too many are in use.
-func relayGet(large bool) *[]byte {
-	if large {
-		if relayLargeUsed.Add(1) <= relayBulk {
-			return relayLargePool.Get().(*[]byte)
-		}
-		relayLargeUsed.Add(-1)
-	}
-	return relaySmallPool.Get().(*[]byte)
-}
-
-func relayPut(b *[]byte) {
-	if len(*b) == relayLarge {
-		relayLargeUsed.Add(-1)
-		relayLargePool.Put(b)
-	} else {
-		relaySmallPool.Put(b)
-	}
-}
+var relayPool = sync.Pool{New: func() any { b := make([]byte, relaySmall); return &b }}
 
 // relayPlain copies between conns of any kind. It holds its buffer while it waits.
 func relayPlain(dst, src net.Conn, moved func()) error {
-	b := relayGet(false)
-	defer relayPut(b)
+	b := relayPool.Get().(*[]byte)
+	defer relayPool.Put(b)
 	for {
 		n, err := src.Read(*b)
 		if n > 0 {

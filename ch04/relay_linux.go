@@ -4,18 +4,32 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 )
 
 // Copy with: relay.go, proxy.go.
 
-// relaySpins is how often a transfer in full flow looks for the next bytes before it
-// goes to sleep. To be woken costs more than to look.
-const relaySpins = 100
+const (
+	// relaySpins is how often a transfer in full flow looks for the next bytes before
+	// it goes to sleep. To be woken costs more than to look.
+	relaySpins = 100
 
-// relayCopy copies from src to dst through a buffer that it holds only while there
-// are bytes in it: it waits for readiness first, and asks for a buffer then. That is
-// what the raw conns are for; net.Conn.Read wants its buffer before it waits.
+	// relayLocalSend is the send buffer for a transfer to a peer on this machine, which
+	// acknowledges at once. What waits in a larger one drops out of the CPU's cache.
+	// A message that is larger than it would take longer, so it is for transfers only:
+	// relayFlow bytes without a pause.
+	relayLocalSend = 128 << 10
+	relayFlow      = 1 << 20
+
+	relayPipeSize = 1 << 20 // bytes asked for, the most a process without privileges gets
+	relayPipeMax  = 64      // pipes in use at most; further transfers use buffers
+)
+
+// relayCopy copies from src to dst: conversations through a buffer, and a transfer in
+// full flow through a pipe, so that its bytes stay in the kernel. It holds either only
+// while there are bytes in it: it waits for readiness first, and asks for a buffer then.
+// That is what the raw conns are for; net.Conn.Read wants its buffer before it waits.
 func relayCopy(dst, src net.Conn, moved func()) error {
 	d, ok := dst.(*net.TCPConn)
 	s, ok2 := src.(*net.TCPConn)
@@ -31,33 +45,28 @@ func relayCopy(dst, src net.Conn, moved func()) error {
 		return err
 	}
 	var (
-		buf   *[]byte // nil while waiting for bytes
-		rest  []byte  // read and not yet written
-		n     int     // what the last call returned
+		h     relayHold
+		n     int // what the last call returned
 		errno error
 		bulk  bool // the last read was large: the next one is likely to be
+		flow  int  // bytes since it last waited for src
+		tuned bool // relayTune was called
 	)
+	defer h.release()
 	read := func(fd uintptr) bool {
-		if buf == nil {
-			buf = relayGet(bulk)
-		}
-		n, errno = relayTry(bulk, func() (int, error) { return syscall.Read(int(fd), *buf) })
+		h.take(bulk)
+		n, errno = relayTry(bulk, func() (int, error) { return h.readFrom(int(fd)) })
 		if errno != syscall.EAGAIN {
 			return true
 		}
-		relayPut(buf)
-		buf = nil
+		h.release()
+		flow = 0
 		return false // wait until src is readable
 	}
 	write := func(fd uintptr) bool {
-		n, errno = relayTry(bulk, func() (int, error) { return syscall.Write(int(fd), rest) })
+		n, errno = relayTry(bulk, func() (int, error) { return h.writeTo(int(fd)) })
 		return errno != syscall.EAGAIN // or wait until dst is writable
 	}
-	defer func() {
-		if buf != nil {
-			relayPut(buf)
-		}
-	}()
 	for {
 		if err := from.Read(read); err != nil {
 			return err // closed, or past a deadline
@@ -70,7 +79,12 @@ func relayCopy(dst, src net.Conn, moved func()) error {
 			return nil // the peer has sent all
 		}
 		moved()
-		for rest, bulk = (*buf)[:n], n >= relaySmall; len(rest) > 0; rest = rest[n:] {
+		bulk = n >= relaySmall
+		if flow += n; flow >= relayFlow && !tuned {
+			relayTune(d)
+			tuned = true
+		}
+		for h.size, h.sent = n, 0; h.sent < h.size; h.sent += n {
 			if err := to.Write(write); err != nil {
 				return err
 			}
@@ -83,10 +97,8 @@ func relayCopy(dst, src net.Conn, moved func()) error {
 			}
 			moved()
 		}
-		rest = nil // even an empty slice would keep the buffer from the collector
-		if bulk == (len(*buf) == relaySmall) {
-			relayPut(buf) // the next read asks for the other size
-			buf = nil
+		if bulk == (h.pipe == nil) {
+			h.release() // the next read wants the other kind
 		}
 	}
 }
@@ -104,4 +116,116 @@ func relayTry(spin bool, op func() (int, error)) (n int, err error) {
 		tries++
 		syscall.Syscall(syscall.SYS_SCHED_YIELD, 0, 0, 0) // let the other end work
 	}
+}
+
+// relayTune prepares c for a transfer to it, if its peer is on this machine. Further
+// away a small send buffer would limit the speed to its size per round trip.
+func relayTune(c *net.TCPConn) {
+	local, ok := c.LocalAddr().(*net.TCPAddr)
+	remote, ok2 := c.RemoteAddr().(*net.TCPAddr)
+	if ok && ok2 && (remote.IP.IsLoopback() || remote.IP.Equal(local.IP)) {
+		c.SetWriteBuffer(relayLocalSend) // if it fails, so will the next write
+	}
+}
+
+// relayHold is where the bytes are between a read and a write: nowhere, in a buffer,
+// or in a pipe.
+type relayHold struct {
+	buf  *[]byte
+	pipe *relayPipe
+	size int  // bytes read
+	sent int  // of which so many are written
+	copy bool // use no pipe: src has no splice
+}
+
+func (h *relayHold) take(bulk bool) {
+	if h.buf != nil || h.pipe != nil {
+		return
+	}
+	if bulk && !h.copy {
+		h.pipe = relayPipeGet()
+	}
+	if h.pipe == nil {
+		h.buf = relayPool.Get().(*[]byte)
+	}
+}
+
+func (h *relayHold) readFrom(fd int) (int, error) {
+	if h.pipe != nil {
+		n, err := relayMove(fd, h.pipe[1], relayPipeSize)
+		if err != syscall.EINVAL {
+			return n, err
+		}
+		h.release() // a socket without splice, like one of MPTCP in older kernels
+		h.copy = true
+		h.take(false)
+	}
+	return syscall.Read(fd, *h.buf)
+}
+
+func (h *relayHold) writeTo(fd int) (int, error) {
+	if h.pipe != nil {
+		return relayMove(h.pipe[0], fd, h.size-h.sent)
+	}
+	return syscall.Write(fd, (*h.buf)[h.sent:h.size])
+}
+
+func (h *relayHold) release() {
+	if h.buf != nil {
+		relayPool.Put(h.buf)
+	}
+	if h.pipe != nil {
+		h.pipe.put(h.sent == h.size)
+	}
+	h.buf, h.pipe = nil, nil
+}
+
+// relayMove is splice(2): bytes move by reference, without entering this process.
+func relayMove(from, to, size int) (int, error) {
+	const move, nonblock = 1, 2 // SPLICE_F_MOVE, SPLICE_F_NONBLOCK
+	n, err := syscall.Splice(from, nil, to, nil, size, move|nonblock)
+	return int(n), err
+}
+
+// A relayPipe is the reading and the writing end of a pipe.
+type relayPipe [2]int
+
+var (
+	relayPipeUsed atomic.Int32
+	relayPipeIdle = make(chan *relayPipe, 8) // empty pipes, to be used again
+)
+
+// relayPipeGet returns an empty pipe, or nil if there are too many.
+func relayPipeGet() *relayPipe {
+	if relayPipeUsed.Add(1) > relayPipeMax {
+		relayPipeUsed.Add(-1)
+		return nil
+	}
+	select {
+	case p := <-relayPipeIdle:
+		return p
+	default:
+	}
+	var p relayPipe
+	if err := syscall.Pipe2(p[:], syscall.O_CLOEXEC|syscall.O_NONBLOCK); err != nil {
+		relayPipeUsed.Add(-1)
+		return nil // out of descriptors: a buffer will do
+	}
+	// If this fails the pipe has its 64 KiB and works all the same.
+	syscall.Syscall(syscall.SYS_FCNTL, uintptr(p[1]), syscall.F_SETPIPE_SZ, relayPipeSize)
+	return &p
+}
+
+// put gives the pipe back. One with bytes in it is of no use to another transfer.
+func (p *relayPipe) put(empty bool) {
+	relayPipeUsed.Add(-1)
+	if empty {
+		select {
+		case relayPipeIdle <- p:
+			return
+		default:
+		}
+	}
+	syscall.Close(p[0]) // neither can fail: nobody else has the descriptors
+	syscall.Close(p[1])
 }

@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		"end a connection on which nothing moves for this `time`; 0 is never")
 	monitor := flags.Bool("monitor", false, "log the traffic to stderr")
 	splice := flags.Bool("splice", false,
-		"leave the bytes in the kernel, where the system can, instead of large buffers")
+		"leave every byte to the kernel, where it can; keeps pipes for idle connections")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, usage)

@@ -247,7 +247,9 @@ func TestProxyCommandCrowd(t *testing.T) {
 	crowd := func(p *proxyCommand, clients int) {
 		for i := range clients {
 			conn, err := net.Dial("tcp", p.addr)
-			if err != nil {
+			if errors.Is(err, syscall.ECONNRESET) {
+				continue // turned away while Dial still looked: the proxy's right too
+			} else if err != nil {
 				t.Fatal(err)
 			}
 			defer conn.Close()
