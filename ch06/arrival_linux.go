@@ -1,6 +1,7 @@
 package ch06
 
 import (
+	"encoding/binary"
 	"net"
 	"net/netip"
 	"syscall"
@@ -15,7 +16,8 @@ type arrival struct {
 	conn    datagramConn
 	udp     *net.UDPConn // nil: bound to one address, or no UDP socket
 	control []byte
-	last    []byte // the part of control that came with the last request
+	last    []byte     // the part of control that came with the last request
+	ours    netip.Addr // was last found to be an address of this machine
 }
 
 func newArrival(conn datagramConn) *arrival {
@@ -48,24 +50,44 @@ func (a *arrival) read(b []byte) (n int, from netip.AddrPort, local netip.Addr, 
 	for {
 		n, oobn, _, from, err := a.udp.ReadMsgUDPAddrPort(b, a.control)
 		a.last = a.control[:oobn]
-		asked := local
-		// struct in_pktinfo: 4 bytes interface, local address, address in the header.
 		if data, ok := controlData(a.last, syscall.IPPROTO_IP, syscall.IP_PKTINFO); ok && len(data) >= 12 {
-			local = netip.AddrFrom4([4]byte(data[4:8]))
-			asked = netip.AddrFrom4([4]byte(data[8:12]))
-		}
-		// struct in6_pktinfo: address in the header, 4 bytes interface.
-		if data, ok := controlData(a.last, syscall.IPPROTO_IPV6, syscall.IPV6_PKTINFO); ok && len(data) >= 16 {
+			// struct in_pktinfo: 4 bytes interface, local address, address in the header.
+			local = netip.AddrFrom4([4]byte(data[8:12]))
+		} else if data, ok := controlData(a.last, syscall.IPPROTO_IPV6, syscall.IPV6_PKTINFO); ok && len(data) >= 20 {
+			// struct in6_pktinfo: address in the header, 4 bytes interface.
 			local = netip.AddrFrom16([16]byte(data[:16])).Unmap()
 			if local.Is6() && local.IsLinkLocalUnicast() {
-				local = local.WithZone(from.Addr().Zone())
+				index := int(binary.NativeEndian.Uint32(data[16:]))
+				if link, err := net.InterfaceByIndex(index); err == nil {
+					local = local.WithZone(link.Name)
+				}
 			}
-			asked = local
 		}
-		if err != nil || asked == local && !local.IsMulticast() {
+		if err != nil || a.isOurs(local) {
 			return n, from, local, err
 		}
 	}
+}
+
+// isOurs tells an address of this machine from one that others share.
+func (a *arrival) isOurs(local netip.Addr) bool {
+	switch {
+	case local == a.ours:
+		return true
+	case local.IsMulticast():
+		return false
+	case local.Is6() || local.IsLoopback() && local != netip.AddrFrom4([4]byte{127, 255, 255, 255}):
+		a.ours = local // IPv6 has no broadcast
+		return true
+	}
+	all, err := net.InterfaceAddrs()
+	for _, addr := range all {
+		if network, ok := addr.(*net.IPNet); ok && network.IP.Equal(local.AsSlice()) {
+			a.ours = local
+			return true
+		}
+	}
+	return err != nil // answer rather than not
 }
 
 // reply answers the sender of the last request without a transfer.

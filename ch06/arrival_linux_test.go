@@ -67,6 +67,37 @@ func TestAnswerFromTheAddressAsked(t *testing.T) {
 	}
 }
 
+// A request to everybody is answered by nobody: RFC 1123 section 4.2.3.5.
+func TestBroadcastIgnored(t *testing.T) {
+	for _, network := range []string{"udp", "udp4"} {
+		server := &ch06.Server{Payload: []byte("hello")}
+		conn, err := net.ListenPacket(network, "0.0.0.0:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := make(chan error, 1)
+		go func() { served <- server.Serve(conn) }()
+		port := conn.LocalAddr().(*net.UDPAddr).Port
+		client, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, to := range []net.IP{net.IPv4(127, 255, 255, 255), net.IPv4(127, 0, 0, 1)} {
+			if _, err := client.WriteTo([]byte("\x00\x01f\x00octet\x00"), &net.UDPAddr{IP: to, Port: port}); err != nil {
+				t.Skipf("no broadcast on loopback here: %v", err)
+			}
+		}
+		b := make([]byte, 600)
+		client.SetReadDeadline(time.Now().Add(10 * time.Second)) // bounds a failure; cannot fail: client is open
+		if _, from, err := client.ReadFromUDPAddrPort(b); err != nil || from.Addr().String() != "127.0.0.1" {
+			t.Errorf("%s: the first answer came from %v, %v, want 127.0.0.1", network, from, err)
+		}
+		client.Close()
+		server.Close() // always nil
+		<-served
+	}
+}
+
 // arrivalHost is a loopback address of the same family.
 func arrivalHost(asked string) string {
 	if strings.Contains(asked, ":") {

@@ -25,8 +25,8 @@ const (
 func Checksum(r io.Reader) (sum [ChecksumSize]byte, err error) {
 	hash := sha512.New512_256()
 	first := make([]byte, checksumFirst)
-	switch n, err := io.ReadFull(r, first); err {
-	case io.EOF, io.ErrUnexpectedEOF:
+	switch n, err := checksumFill(r, first); err {
+	case io.EOF:
 		hash.Write(first[:n])
 		return [ChecksumSize]byte(hash.Sum(nil)), nil
 	case nil:
@@ -44,7 +44,7 @@ func Checksum(r io.Reader) (sum [ChecksumSize]byte, err error) {
 	empty <- make([]byte, checksumBuffer)
 	go func() { // ends with the first error, io.EOF at the latest, which the loop waits for
 		for b := range empty {
-			n, err := io.ReadFull(r, b)
+			n, err := checksumFill(r, b)
 			full <- chunk{b[:n], err}
 			if err != nil {
 				return
@@ -57,12 +57,27 @@ func Checksum(r io.Reader) (sum [ChecksumSize]byte, err error) {
 		switch c.err {
 		case nil:
 			empty <- c.data
-		case io.EOF, io.ErrUnexpectedEOF:
+		case io.EOF:
 			return [ChecksumSize]byte(hash.Sum(nil)), nil
 		default:
 			return sum, c.err
 		}
 	}
+}
+
+// checksumFill fills b. At r's end it returns io.EOF with what there was. io.ReadFull
+// would say io.ErrUnexpectedEOF of that, which is also what readers say of their input
+// when it was cut, as the body of an HTTP answer: that must not get a digest.
+func checksumFill(r io.Reader, b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		var m int
+		m, err = r.Read(b[n:])
+		n += m
+	}
+	if n == len(b) && err == io.EOF {
+		err = nil // the next read says so again
+	}
+	return n, err
 }
 
 // ChecksumFile returns the SHA-512/256 digest of the file's content. Its errors are those

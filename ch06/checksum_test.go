@@ -50,11 +50,13 @@ func TestChecksum(t *testing.T) {
 }
 
 func TestChecksumErrors(t *testing.T) {
-	broken := errors.New("broken")
-	for _, before := range []int{0, 10, 32 << 10, 1 << 20} {
-		r := io.MultiReader(bytes.NewReader(make([]byte, before)), iotest.ErrReader(broken))
-		if _, err := ch06.Checksum(r); !errors.Is(err, broken) {
-			t.Errorf("a reader that fails after %d bytes: error = %v, want the reader's", before, err)
+	// io.ErrUnexpectedEOF is what an HTTP body says that was cut: that must get no digest.
+	for _, broken := range []error{errors.New("broken"), io.ErrUnexpectedEOF} {
+		for _, before := range []int{0, 10, 32 << 10, 1 << 20} {
+			r := io.MultiReader(bytes.NewReader(make([]byte, before)), iotest.ErrReader(broken))
+			if _, err := ch06.Checksum(r); !errors.Is(err, broken) {
+				t.Errorf("a reader that fails after %d bytes: error = %v, want the reader's", before, err)
+			}
 		}
 	}
 	if _, err := ch06.ChecksumFile(filepath.Join(t.TempDir(), "missing")); !errors.Is(err, fs.ErrNotExist) {

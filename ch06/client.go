@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -31,15 +32,15 @@ type Client struct {
 	WindowSize int
 
 	// Timeout is the wait before the last packet is sent again, which doubles up to 8 s
-	// each time that it passes. 0 means 1 s.
+	// each time that it passes. 0 or less means 1 s.
 	Timeout time.Duration
 
 	// Retries is how often in a row a packet is sent again before the server is given up.
 	// 0 means 5, a negative number none.
 	Retries int
 
-	// Progress, where it is set, is called after each read from the socket with the bytes
-	// received and the file's size, -1 where the server has not told it. It delays the
+	// Progress, where it is set, is called after each read that brought blocks, with the
+	// bytes received and the file's size, -1 where the server has not told it. It delays the
 	// transfer for as long as it runs.
 	Progress func(received, size int64)
 
@@ -89,7 +90,7 @@ func (c *Client) get(ctx context.Context, addr, name string, w io.Writer, option
 		return 0, fmt.Errorf("tftp: %w", err)
 	}
 	defer conn.Close()
-	link := newLink(conn, cmp.Or(c.Timeout, time.Second), max(0, cmp.Or(c.Retries, 5)))
+	link := newLink(conn, cmp.Or(max(0, c.Timeout), time.Second), max(0, cmp.Or(c.Retries, 5)))
 	// A window that the socket cannot hold loses its end, and with it a second. What a
 	// datagram takes there is up to twice its size, and then some.
 	each := 2*asked.blockSize + 1024
@@ -136,7 +137,7 @@ func (t *terms) options() []Option {
 	return options
 }
 
-// resolve looks the server up; unlike net.ResolveUDPAddr it stops when ctx ends.
+// resolve looks the server up, as net.ResolveUDPAddr does, but stops when ctx ends.
 func resolve(ctx context.Context, addr string) (netip.AddrPort, error) {
 	host, service, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -146,9 +147,20 @@ func resolve(ctx context.Context, addr string) (netip.AddrPort, error) {
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	ips, err := net.DefaultResolver.LookupIPAddr(ctx, host) // keeps zones, unlike LookupNetIP
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
-	return netip.AddrPortFrom(ips[0].Unmap(), uint16(port)), nil
+	found := ips[0]
+	if i := slices.IndexFunc(ips, func(ip net.IPAddr) bool { return ip.IP.To4() != nil }); i >= 0 {
+		found = ips[i] // as net.ResolveUDPAddr: most TFTP servers have IPv4 only
+	}
+	ip, _ := netip.AddrFromSlice(found.IP) // of 4 or 16 bytes
+	switch ip = ip.Unmap().WithZone(found.Zone); ip {
+	case netip.IPv4Unspecified():
+		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1}) // this machine; nobody answers from 0.0.0.0
+	case netip.IPv6Unspecified():
+		ip = netip.IPv6Loopback()
+	}
+	return netip.AddrPortFrom(ip, uint16(port)), nil
 }

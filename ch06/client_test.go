@@ -52,12 +52,16 @@ func TestClient(t *testing.T) {
 			strings.Repeat("x", 512), ch06.ErrMalformed},
 		{"announces more than it sends", ch06.Client{}, []string{ask, "< \x00\x06tsize\x006\x00", "> \x00\x04\x00\x00",
 			"< \x00\x03\x00\x01hello", "> \x00\x05\x00\x00"}, "hello", io.ErrUnexpectedEOF},
+		{"ends with an error that is cut short", ch06.Client{}, []string{ask, "< \x00\x05\x00\x01no zero byte"}, "", ch06.ErrNotFound},
+		{"sends nothing, twice", ch06.Client{}, []string{ask, "< \x00\x03\x00\x01" + strings.Repeat("x", 512), "> \x00\x04\x00\x01",
+			"< ", "< \x00", "< \x00\x03\x00\x02y", "> \x00\x04\x00\x02"}, strings.Repeat("x", 512) + "y", nil},
 		{"ends with an error", ch06.Client{}, []string{ask, "< \x00\x03\x00\x01" + strings.Repeat("x", 512), "> \x00\x04\x00\x01",
 			"< \x00\x05\x00\x00disk on fire\x00"}, strings.Repeat("x", 512), ch06.ErrUnknown},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			addr := clientScript(t, tt.script)
 			var got bytes.Buffer
+			tt.client.Timeout = 10 * time.Second // a script has no line for a second try
 			n, err := tt.client.Get(t.Context(), addr, "f", &got)
 			if got.String() != tt.want || n != int64(len(tt.want)) {
 				t.Errorf("Get = %d, content %.40q, want %.40q", n, &got, tt.want)
@@ -172,7 +176,7 @@ func TestClientCancelTellsTheServer(t *testing.T) {
 // A writer that fails ends the transfer with its error, and the server learns it.
 func TestClientWriterFails(t *testing.T) {
 	addr := clientScript(t, []string{">", "< \x00\x03\x00\x01hello", "> \x00\x05\x00\x03"})
-	_, err := (&ch06.Client{}).Get(t.Context(), addr, "f", clientFullDisk{})
+	_, err := (&ch06.Client{Timeout: 10 * time.Second}).Get(t.Context(), addr, "f", clientFullDisk{})
 	if !errors.Is(err, errClientFullDisk) {
 		t.Errorf("Get error = %v, want the writer's", err)
 	}
@@ -219,7 +223,6 @@ func ExampleClient_Get() {
 	fmt.Println()
 	fmt.Println(n, err)
 	// Output:
-	// 0 of 25 bytes
 	// Hello from a boot server!25 of 25 bytes
 	//
 	// 25 <nil>

@@ -63,7 +63,8 @@ func (d *download) run(ctx context.Context, request, b []byte) error {
 // fromServer tells whether a datagram is part of this transfer. The first answer settles
 // the server's port, RFC 1350 section 4.
 func (d *download) fromServer(from netip.AddrPort, b []byte) bool {
-	if !d.settled && from.Addr() == d.server.Addr() {
+	// Zones are names or numbers for the same thing: the address alone must match.
+	if !d.settled && from.Addr().WithZone("") == d.server.Addr().WithZone("") {
 		switch opCode(b) {
 		case OpData, OpOAck, OpErr:
 			d.server, d.settled = from, true
@@ -92,14 +93,17 @@ func (d *download) datagrams(b []byte, size int) (done bool, err error) {
 	}
 	if d.expected > before {
 		d.due = time.Now().Add(d.wait) // a window may take longer than the timer runs
-	}
-	if d.progress != nil {
-		d.progress(d.received, d.size)
+		if d.progress != nil {
+			d.progress(d.received, d.size)
+		}
 	}
 	return false, nil
 }
 
 func (d *download) datagram(b []byte) (done bool, err error) {
+	if len(b) < 4 {
+		return false, nil // no packet is that short
+	}
 	switch opCode(b) {
 	case OpData:
 		return d.data(b)
@@ -118,11 +122,7 @@ func (d *download) datagram(b []byte) (done bool, err error) {
 		d.acknowledge()
 		return false, nil
 	case OpErr:
-		var end Err
-		if err := end.UnmarshalBinary(b); err != nil {
-			return false, err
-		}
-		return false, &end
+		return false, endOf(b)
 	}
 	return false, fmt.Errorf("%w: %v from a server", ErrMalformed, opCode(b))
 }
@@ -132,14 +132,16 @@ func (d *download) datagram(b []byte) (done bool, err error) {
 // what is still on the way of the first one must not make it do so a second time. Two
 // blocks in order show that the new window has arrived.
 func (d *download) data(b []byte) (done bool, err error) {
-	if len(b) < 4 || len(b) > 4+d.blockSize {
-		return false, fmt.Errorf("%w: DATA of %d bytes, want 4 to %d", ErrMalformed, len(b), 4+d.blockSize)
+	if len(b) > 4+d.blockSize {
+		return false, fmt.Errorf("%w: DATA of %d bytes, limit %d", ErrMalformed, len(b), 4+d.blockSize)
 	}
 	// 16-bit arithmetic: numbers start again after 65535.
 	if ahead := int16(binary.BigEndian.Uint16(b[2:]) - uint16(d.expected)); ahead != 0 {
 		d.inOrder = false
-		lost := ahead > 0                      // a block before this one
-		again := ahead == -1 && d.expected > 1 // the server lacks our last acknowledgment
+		lost := ahead > 0 // a block before this one
+		// The last block again, which was acknowledged: that was lost. One that was not
+		// acknowledged has only come twice.
+		again := ahead == -1 && d.expected > 1 && d.unacked == 0
 		if (lost || again) && !d.gap {
 			d.gap = lost
 			d.acknowledge()

@@ -16,14 +16,14 @@ import (
 
 // openFile returns the file that a request names, its size and what closes it. Names are
 // taken as boot ROMs send them: with a leading slash, with backslashes, with ".." that
-// must not lead out of the root. Its errors are *Err, ready to be sent.
+// must not lead out of the root. Its errors hold an *Err, ready to be sent.
 func openFile(fsys fs.FS, payload []byte, name string) (io.Reader, int64, func() error, error) {
 	if fsys == nil {
 		return bytes.NewReader(payload), int64(len(payload)), func() error { return nil }, nil
 	}
 	clean := strings.TrimPrefix(path.Clean("/"+strings.ReplaceAll(name, `\`, "/")), "/")
 	if !fs.ValidPath(clean) || clean == "" {
-		return nil, 0, nil, &Err{ErrNotFound, fmt.Sprintf("file not found: %.80q", name)}
+		return nil, 0, nil, &Err{ErrNotFound, fmt.Sprintf("file not found: %.40q", name)}
 	}
 	// Opening a pipe would wait for its other end, so what is no file is not opened.
 	info, err := fs.Stat(fsys, clean)
@@ -31,7 +31,7 @@ func openFile(fsys fs.FS, payload []byte, name string) (io.Reader, int64, func()
 		return nil, 0, nil, fileErr(clean, err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, 0, nil, &Err{ErrAccessViolation, fmt.Sprintf("%.80q is not a regular file", clean)}
+		return nil, 0, nil, &Err{ErrAccessViolation, fmt.Sprintf("%.40q is not a regular file", clean)}
 	}
 	file, err := fsys.Open(clean)
 	if err != nil {
@@ -44,12 +44,13 @@ func openFile(fsys fs.FS, payload []byte, name string) (io.Reader, int64, func()
 	return file, info.Size(), file.Close, nil
 }
 
-// fileErr tells a client what it may know: not the path on this machine.
+// fileErr tells a client what it may know: not the path on this machine, nor why.
 func fileErr(name string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return &Err{ErrNotFound, fmt.Sprintf("file not found: %.80q", name)}
+	answer := &Err{ErrAccessViolation, fmt.Sprintf("%.40q cannot be read", name)}
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENAMETOOLONG) {
+		answer = &Err{ErrNotFound, fmt.Sprintf("file not found: %.40q", name)}
 	}
-	return &Err{ErrAccessViolation, fmt.Sprintf("%.80q cannot be read", name)}
+	return fmt.Errorf("%w (%w)", answer, err)
 }
 
 // buffered saves a system call for each block where blocks are small.

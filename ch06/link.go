@@ -49,10 +49,17 @@ func newLink(conn net.PacketConn, timeout time.Duration, retries int) *link {
 }
 
 // interrupt makes a blocked receive return once ctx ends. The caller calls stop.
-func (l *link) interrupt(ctx context.Context) (stop func() bool) {
-	return context.AfterFunc(ctx, func() {
-		l.conn.SetReadDeadline(time.Unix(1, 0)) // fails only where the conn is closed already
+func (l *link) interrupt(ctx context.Context) (stop func()) {
+	done := make(chan struct{})
+	undo := context.AfterFunc(ctx, func() {
+		defer close(done)
+		l.conn.SetReadDeadline(time.Unix(1, 0)) // fails only where the conn is closed
 	})
+	return func() {
+		if !undo() {
+			<-done // it has begun: no goroutine is left behind
+		}
+	}
 }
 
 // progress says that the peer got further: patience starts anew.
@@ -72,7 +79,7 @@ func (l *link) send(blocks []byte, size int, to netip.AddrPort) {
 // Moving a deadline costs about as much as the rest of a small block, so the socket's is
 // left where it was while due moves ahead, and is caught up when it passes.
 func (l *link) receive(ctx context.Context, b []byte) (n, size int, from netip.AddrPort, err error) {
-	for {
+	for failures := 0; ; {
 		if l.armed.IsZero() || l.armed.After(l.due) {
 			l.conn.SetReadDeadline(l.due) // fails only where the conn is closed: read says so
 			l.armed = l.due
@@ -87,7 +94,11 @@ func (l *link) receive(ctx context.Context, b []byte) (n, size int, from netip.A
 		case ctx.Err() != nil:
 			return 0, 0, from, context.Cause(ctx)
 		case !errors.Is(err, os.ErrDeadlineExceeded):
-			return 0, 0, from, fmt.Errorf("socket: %w", err)
+			// Windows reports datagrams that were too long, and ports that were closed,
+			// as errors of the read: they are as little of our business as any junk.
+			if failures++; failures > 100 || errors.Is(err, net.ErrClosed) {
+				return 0, 0, from, fmt.Errorf("socket: %w", err)
+			}
 		case time.Now().Before(l.due):
 			l.armed = time.Time{}
 		case l.tries >= l.retries:
@@ -107,6 +118,7 @@ func (l *link) receive(ctx context.Context, b []byte) (n, size int, from netip.A
 
 // sendErr tells the peer that the transfer is over. Nobody acknowledges it.
 func (l *link) sendErr(code ErrCode, message string, to netip.AddrPort) {
+	message = message[:min(len(message), BlockSize-1)]
 	if b, err := (&Err{code, message}).MarshalBinary(); err == nil {
 		l.conn.WriteToUDPAddrPort(b, to) // a courtesy: the peer's timer covers its loss
 	}

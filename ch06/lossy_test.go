@@ -80,9 +80,43 @@ func TestLossyNetwork(t *testing.T) {
 	}
 }
 
+// One block that is lost, or comes twice, makes at most one window travel again, and not
+// all of the file: the Sorcerer's Apprentice has a cousin in windows.
+func TestOneFault(t *testing.T) {
+	const blocks = 1001
+	for _, window := range []int{1, 4, 16, 64} {
+		for _, fault := range []string{"lost", "twice"} {
+			for _, block := range []int{1, 5, 20, 64, 500, blocks} {
+				synctest.Test(t, func(t *testing.T) {
+					network := newLossyNetwork(0, 0)
+					network.fault, network.block = fault, block
+					server := &ch06.Server{Payload: make([]byte, (blocks-1)*512), ListenPacket: network.listen}
+					conn, err := network.listen("udp4", "192.0.2.1:69")
+					if err != nil {
+						t.Fatal(err)
+					}
+					served := make(chan error, 1)
+					go func() { served <- server.Serve(conn) }()
+					client := &ch06.Client{BlockSize: 512, WindowSize: window, ListenPacket: network.listen}
+					if n, err := client.Get(t.Context(), "192.0.2.1:69", "file", io.Discard); err != nil || n != (blocks-1)*512 {
+						t.Errorf("window %d, block %d %s: Get = %d, %v", window, block, fault, n, err)
+					}
+					server.Close() // always nil
+					<-served
+					if got, most := network.count(), blocks+3*window; got > most {
+						t.Errorf("window %d, block %d %s: %d DATA datagrams for %d blocks, want at most %d", window, block, fault, got, blocks, most)
+					}
+				})
+			}
+		}
+	}
+}
+
 // lossyNetwork carries datagrams between its conns, all of one address, in memory.
 type lossyNetwork struct {
-	loss float64
+	loss  float64
+	fault string // what befalls the DATA datagram number block: "lost" or "twice"
+	block int
 
 	mu    sync.Mutex
 	plan  *rand.Rand
@@ -126,6 +160,9 @@ func (n *lossyNetwork) send(from, to netip.AddrPort, b []byte) {
 		return
 	}
 	copies := 1
+	if b[1] == byte(ch06.OpData) && n.data == n.block {
+		copies = map[string]int{"lost": 0, "twice": 2}[n.fault]
+	}
 	if n.plan.Float64() < n.loss/2 {
 		copies = 2
 	}

@@ -169,13 +169,22 @@ func controlUint16(level, typ uint32, value uint16) []byte {
 	return b
 }
 
-// controlData returns the data of the first control message, if it is of that type. The
-// package syscall can take them all apart, but allocates to do so.
+// controlData returns the data of the first control message of that type. The package
+// syscall can take them all apart, but allocates to do so.
 func controlData(b []byte, level, typ uint32) ([]byte, bool) {
-	word := syscall.SizeofCmsghdr - 8
-	if len(b) < syscall.CmsgLen(0) ||
-		binary.NativeEndian.Uint32(b[word:]) != level || binary.NativeEndian.Uint32(b[word+4:]) != typ {
-		return nil, false
+	word, head := syscall.SizeofCmsghdr-8, syscall.CmsgLen(0)
+	for len(b) >= head {
+		size := int(binary.NativeEndian.Uint32(b)) // the kernel's own lengths are short
+		if word == 8 {
+			size = int(binary.NativeEndian.Uint64(b))
+		}
+		if size < head || size > len(b) {
+			break
+		}
+		if binary.NativeEndian.Uint32(b[word:]) == level && binary.NativeEndian.Uint32(b[word+4:]) == typ {
+			return b[head:size], true
+		}
+		b = b[min(len(b), syscall.CmsgSpace(size-head)):]
 	}
-	return b[syscall.CmsgLen(0):], true
+	return nil, false
 }

@@ -48,8 +48,9 @@ type Server struct {
 	MaxWindowSize int
 
 	// MaxTransfers bounds the transfers at one time. A request beyond it is refused, unless
-	// 64 or more transfers have never been acknowledged, as in a flood of forged requests:
-	// then the oldest of those makes room, so that honest clients get in. 0 means 512.
+	// many transfers have never been acknowledged, half of them all or at least 64 (but
+	// never less than 16), as in a flood of forged requests: then the oldest of those
+	// makes room, so that honest clients get in. 0 means 512.
 	MaxTransfers int
 
 	// Logger gets a line for each transfer that ends and each request refused. Nil is silent.
@@ -95,7 +96,7 @@ func (s *Server) Serve(conn net.PacketConn) error {
 	}
 	port := newArrival(d)
 	bound, _ := netip.ParseAddrPort(conn.LocalAddr().String()) // the zero Addr is none
-	b := make([]byte, maxRequestSize+1)                        // the last byte shows a request that is too long
+	b := make([]byte, 64<<10)                                  // what is longer than its buffer is an error on Windows
 	for failures := 0; ; {
 		n, from, local, err := port.read(b)
 		if err == nil {
@@ -110,21 +111,27 @@ func (s *Server) Serve(conn net.PacketConn) error {
 		switch {
 		case s.isClosed():
 			return ErrServerClosed
-		case errors.Is(err, net.ErrClosed) || failures == 10:
+		case errors.Is(err, net.ErrClosed) || failures == 100:
 			return fmt.Errorf("tftp: %w", err)
 		}
-		// Some systems tell of an earlier datagram's fate here: Windows that one was too
-		// long, or that an answer was not wanted. A few in a row are no reason to end.
+		// Windows tells here that an earlier answer was not wanted. That any stranger can
+		// cause is no reason to end.
 		failures++
-		time.Sleep(time.Millisecond << failures)
+		time.Sleep(min(time.Millisecond<<min(failures, 10), time.Second))
 	}
 }
 
 // Shutdown stops taking requests and waits for the transfers to end. When ctx ends first
 // it returns ctx's cause, and transfers go on: Close ends them.
 func (s *Server) Shutdown(ctx context.Context) error {
+	idle := s.stop()
 	select {
-	case <-s.stop():
+	case <-idle: // even if ctx has ended too
+		return nil
+	default:
+	}
+	select {
+	case <-idle:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

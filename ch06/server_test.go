@@ -42,6 +42,10 @@ func TestServer(t *testing.T) {
 // What the server does not do it says; RFC 1350 section 5 has the codes.
 func TestServerRefusals(t *testing.T) {
 	addr, _ := serverStart(t, &ch06.Server{Payload: []byte("x")})
+	large := 60_000
+	if runtime.GOOS != "linux" {
+		large = 9000 // others send no more unless asked
+	}
 	for _, tt := range []struct {
 		request, message string
 		code             ch06.ErrCode
@@ -53,7 +57,7 @@ func TestServerRefusals(t *testing.T) {
 		{"\x00\x01\x00octet\x00", "without a file name", ch06.ErrIllegalOp},
 		{"\x00\x01f\x00", "without a mode", ch06.ErrIllegalOp},
 		{"\x00\x01f\x00octet\x00blksize\x00", "option", ch06.ErrIllegalOp},
-		{"\x00\x01" + strings.Repeat("f", 60_000) + "\x00octet\x00", "limit 516", ch06.ErrIllegalOp},
+		{"\x00\x01" + strings.Repeat("f", large) + "\x00octet\x00", "limit 516", ch06.ErrIllegalOp},
 	} {
 		client := serverClient(t)
 		client.send(t, addr, tt.request)
@@ -73,7 +77,7 @@ func TestServerIgnores(t *testing.T) {
 	client := serverClient(t)
 	for _, junk := range []string{
 		"", "\x00", "\x00\x00", "\xff\xff\xff", "\x00\x03\x00\x01data", "\x00\x04\x00\x01",
-		"\x00\x05\x00\x01no\x00", "\x00\x06blksize\x001\x00", strings.Repeat("\x00", 60_000),
+		"\x00\x05\x00\x01no\x00", "\x00\x06blksize\x001\x00", strings.Repeat("\x00", 9000),
 	} {
 		client.send(t, addr, junk)
 	}

@@ -28,6 +28,7 @@ type session struct {
 	transfer
 	request ReadReq
 	raw     string     // the request's bytes
+	port    *arrival   // where it arrived
 	local   netip.Addr // to answer from; the zero Addr where it is not known
 	number  uint64     // sessions started before
 	cancel  context.CancelCauseFunc
@@ -41,7 +42,7 @@ func (s *Server) arrived(port *arrival, b []byte, client netip.AddrPort, local n
 	if op != OpRRQ && op != OpWRQ || client.Port() == 0 {
 		return
 	}
-	next := &session{raw: string(b), local: local}
+	next := &session{raw: string(b[:min(len(b), maxRequestSize+1)]), port: port, local: local}
 	refusal := s.judge(next, op, b, client)
 	if refusal == nil {
 		return
@@ -76,21 +77,24 @@ func (s *Server) admit(next *session, client netip.AddrPort) *Err {
 	}
 	next.client = client
 	if current := s.sessions[client]; current != nil {
-		// The same request again is one that was sent or delivered twice, while the first
-		// is being answered: it starts nothing. Once the last block is out, or the client
-		// has fallen silent, it is a new wish, and so is any other request from that port:
-		// it starts when the current transfer has ended.
-		phase, ending := current.phase.Load(), current.ending.Load()
-		if next.raw == current.raw && (phase == halfOpen || phase == flowing && !ending) {
+		// The same request again was sent or delivered twice: it starts nothing, unless the
+		// client has fallen silent since, as one that was restarted. Any other request is a
+		// new wish, and starts when the current transfer has ended: by the acknowledgment
+		// that is on its way when the last block is out, or else now, or when the client
+		// insists, for then that acknowledgment was lost.
+		if next.raw == current.raw && current.phase.Load() != stalled {
 			return nil
 		}
+		insists := current.next != nil && current.next.raw == next.raw
 		current.next = next
-		if !ending {
+		if insists || !current.ending.Load() {
 			current.cancel(errSuperseded)
 		}
 		return nil
 	}
-	if limit := orDefault(s.MaxTransfers, 512); len(s.sessions) >= limit && !s.evict() {
+	limit := orDefault(s.MaxTransfers, 512)
+	full := len(s.sessions) >= limit && !s.evict(limit)
+	if full || s.running >= limit+4096 { // evicted ones end late where the FS hangs
 		return &Err{ErrUnknown, fmt.Sprintf("busy with %d transfers, try again later", limit)}
 	}
 	s.start(next)
@@ -100,7 +104,7 @@ func (s *Server) admit(next *session, client netip.AddrPort) *Err {
 // evict ends the transfer that has waited longest for its first acknowledgment, where so
 // many wait that it can only be a flood of forged requests; mu is held. An honest client
 // answers long before as many requests as that have followed its own.
-func (s *Server) evict() bool {
+func (s *Server) evict(limit int) bool {
 	var oldest *session
 	waiting := 0
 	for _, c := range s.sessions {
@@ -111,7 +115,7 @@ func (s *Server) evict() bool {
 			}
 		}
 	}
-	if waiting < flood {
+	if waiting < min(flood, max(16, limit/2)) {
 		return false
 	}
 	oldest.cancel(errEvicted)
@@ -157,23 +161,30 @@ func (s *Server) transfer(ctx context.Context, c *session) error {
 	}
 	conn, err := listen(network, net.JoinHostPort(host, "0"))
 	if err != nil {
+		if busy, err := (&Err{ErrUnknown, "no port is free, try again later"}).MarshalBinary(); err == nil {
+			c.port.conn.WriteToUDPAddrPort(busy, c.client) // a courtesy
+		}
 		return fmt.Errorf("no port for the transfer: %w", err)
 	}
 	defer conn.Close()
-	c.timeout = orDefault(s.Timeout, time.Second)
+	c.timeout = orDefault(max(0, s.Timeout), time.Second)
 	c.link = newLink(conn, c.timeout, max(0, orDefault(s.Retries, 5)))
 
 	file, size, closeFile, err := openFile(s.FS, s.Payload, c.request.Filename)
 	if refusal, ok := errors.AsType[*Err](err); ok {
 		c.sendErr(refusal.Code, refusal.Message, c.client)
-		return refusal
+		return err
 	}
 	defer closeFile() // only read: nothing is lost
 
 	c.terms = terms{BlockSize, 1, c.timeout, size}
-	granted := grant(c.request.Options, &c.terms, orDefault(s.MaxBlockSize, MaxBlockSize),
-		orDefault(s.MaxWindowSize, 64))
-	c.calm, c.wait = c.timeout, c.timeout
+	granted := grant(c.request.Options, &c.terms,
+		max(8, min(orDefault(s.MaxBlockSize, MaxBlockSize), MaxBlockSize)),
+		max(1, min(orDefault(s.MaxWindowSize, 64), 65535)))
+	// A client that has not answered yet may be forged: its word does not bind us for
+	// minutes.
+	c.calm = min(c.timeout, max(maxWait, orDefault(s.Timeout, time.Second)))
+	c.wait = c.calm
 	c.file = buffered(file, c.blockSize*c.windowSize)
 	var oack []byte
 	if len(granted) > 0 {
@@ -190,6 +201,7 @@ func (s *Server) transfer(ctx context.Context, c *session) error {
 		c.sendErr(ErrUnknown, "the server is shutting down", c.client)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.sendErr(ErrUnknown, "no acknowledgment came", c.client)
+	case errors.Is(err, net.ErrClosed):
 	default:
 		c.sendErr(ErrUnknown, "the file cannot be read to its end", c.client)
 	}

@@ -33,6 +33,7 @@ type transfer struct {
 	ended   bool  // the window holds the last block
 	trust   bool  // a repeated ACK means a gap, see await
 	doubled bool  // an ACK was repeated since the last progress
+	read    int64 // bytes of the file
 
 	bytes, blocks, resent int64 // for the log: acknowledged, acknowledged, sent again
 	answer                [DatagramSize]byte
@@ -43,6 +44,11 @@ type transfer struct {
 func (t *transfer) run(ctx context.Context, oack []byte) error {
 	defer t.interrupt(ctx)()
 	t.stride, t.first, t.trust = 4+t.blockSize, 1, true
+	if sized, ok := t.conn.(interface{ SetWriteBuffer(int) error }); ok && t.stride > 8<<10 {
+		// macOS sends no datagram that is larger than the send buffer, 9,216 bytes unless
+		// it is asked for more. Where that is refused, smaller blocks still pass.
+		sized.SetWriteBuffer(256 << 10)
+	}
 	if t.windowSize > 1 {
 		t.cutWrites(t.stride)
 	} else {
@@ -112,15 +118,12 @@ func (t *transfer) await(ctx context.Context) (int, error) {
 				}
 			case acked > 0 && acked <= t.inFlight():
 				t.trust, t.doubled = !t.doubled, false
+				t.calm = t.timeout // a client that answers is waited for as it asked
 				t.progress()
 				return acked, nil
 			}
 		case OpErr:
-			var end Err
-			if err := end.UnmarshalBinary(b); err != nil {
-				return 0, err
-			}
-			return 0, &end
+			return 0, endOf(b)
 		}
 	}
 }
@@ -168,16 +171,32 @@ func (t *transfer) fill() error {
 			t.window = append(make([]byte, 0, t.windowSize*t.stride), t.window...)
 		}
 		t.window = appendHeader(t.window, OpData, uint16(t.first+int64(n)))
-		got, err := io.ReadFull(t.file, t.window[len(t.window):len(t.window)+t.blockSize])
+		got, err := readBlock(t.file, t.window[len(t.window):len(t.window)+t.blockSize])
 		t.window = t.window[:len(t.window)+got]
-		switch err {
-		case nil:
-		case io.EOF, io.ErrUnexpectedEOF:
+		t.read += int64(got)
+		switch {
+		case err == io.EOF && t.read < t.size:
+			return fmt.Errorf("read: the file ends after %d of %d bytes: %w", t.read, t.size, io.ErrUnexpectedEOF)
+		case err == io.EOF:
 			t.ended = true
 			t.ending.Store(true)
-		default:
+		case err != nil:
 			return fmt.Errorf("read: %w", err)
 		}
 	}
 	return nil
+}
+
+// readBlock fills b. At the file's end it returns io.EOF with what there was, unlike
+// io.ReadFull, whose io.ErrUnexpectedEOF is also what readers say of a file that was cut.
+func readBlock(file io.Reader, b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		var m int
+		m, err = file.Read(b[n:])
+		n += m
+	}
+	if n == len(b) && err == io.EOF {
+		err = nil // the next read says so again
+	}
+	return n, err
 }

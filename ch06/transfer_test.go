@@ -18,8 +18,9 @@ import (
 	"network-programming-with-go/ch06"
 )
 
-// A silent client gets block 1 again after 1, 2, 4, 8, 8 and 8 seconds, and is then given
-// up: RFC 1123 4.2.3.2 wants the pauses to grow.
+// A silent client gets block 1 again after 1, 2, 4, 8 and 8 seconds, and after another 8
+// is given up: RFC 1123 4.2.3.2 wants the pauses to grow. A client that has answered is
+// waited for as long as its timeout option says, one that never has for 8 s at most.
 func TestTransferRetransmits(t *testing.T) {
 	for _, tt := range []struct {
 		name, options string
@@ -29,7 +30,8 @@ func TestTransferRetransmits(t *testing.T) {
 	}{
 		{"default", "", 0, []time.Duration{0, 1, 3, 7, 15, 23}, "31s ERROR 0: no acknowledgment came"},
 		{"two retries", "", 2, []time.Duration{0, 1, 3}, "7s ERROR 0: no acknowledgment came"},
-		{"timeout 20 s by the client", "timeout\x0020\x00", 2, []time.Duration{0, 20, 40}, "1m0s ERROR 0: no acknowledgment came"},
+		{"timeout 5 s by the client", "timeout\x005\x00", 2, []time.Duration{0, 5, 13}, "21s ERROR 0: no acknowledgment came"},
+		{"timeout 255 s by one that never answers", "timeout\x00255\x00", 1, []time.Duration{0, 8}, "16s ERROR 0: no acknowledgment came"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"unicode"
 )
 
 const (
@@ -160,8 +161,15 @@ type Err struct {
 }
 
 // Error returns the code and the message, or what the code means where there is none.
+// What no terminal should print is left out.
 func (e *Err) Error() string {
-	return fmt.Sprintf("ERROR %d: %s", uint16(e.Code), cmp.Or(e.Message, e.Code.String()))
+	printable := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, e.Message)
+	return fmt.Sprintf("ERROR %d: %s", uint16(e.Code), cmp.Or(printable, e.Code.String()))
 }
 
 // Unwrap returns the code.
@@ -196,6 +204,16 @@ func (e *Err) UnmarshalBinary(b []byte) error {
 	e.Code = ErrCode(binary.BigEndian.Uint16(b[2:]))
 	e.Message = string(message[:len(message)-1])
 	return nil
+}
+
+// endOf returns what an ERROR says. Some peers forget the zero byte, or more: an ERROR
+// ends a transfer in any case, and is never answered.
+func endOf(b []byte) *Err {
+	if len(b) < 4 {
+		return &Err{Code: ErrUnknown}
+	}
+	message, _, _ := bytes.Cut(b[4:min(len(b), 4+BlockSize)], []byte{0})
+	return &Err{ErrCode(binary.BigEndian.Uint16(b[2:])), string(message)}
 }
 
 // appendHeader appends the four bytes that DATA, ACK and ERROR begin with.

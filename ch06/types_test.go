@@ -121,6 +121,14 @@ func TestErrMatches(t *testing.T) {
 	}
 }
 
+// What a stranger writes into an ERROR must not reach a terminal as commands.
+func TestErrIsPrintable(t *testing.T) {
+	err := &ch06.Err{Code: ch06.ErrNotFound, Message: "gone\x1b]0;title\a\x1b[2J\nfake: line"}
+	if got, want := err.Error(), "ERROR 1: gone]0;title[2Jfake: line"; got != want {
+		t.Errorf("Error() = %q, want %q", got, want)
+	}
+}
+
 func TestNames(t *testing.T) {
 	var codes, errs []string
 	for c := ch06.OpRRQ - 1; c <= ch06.OpOAck+1; c++ {

@@ -19,8 +19,8 @@ const maxLine = 64 << 10
 // The two forms of a line. What follows the digest is a space and a mark, or one space as
 // BSD writes it; the tag is ours and shasum's, openssl's, or openssl's older one.
 var (
-	plainLine  = regexp.MustCompile(`(?s)^([0-9A-Fa-f]{64}) ([ *]?)(.+)$`)
-	taggedLine = regexp.MustCompile(`(?s)^SHA(?:2-)?512[/-]256 ?\((.*)\) ?= ?([0-9A-Fa-f]{64})$`)
+	plainLine  = regexp.MustCompile(`(?s)^([0-9A-Fa-f]{64})[ \t](.+)$`)
+	taggedLine = regexp.MustCompile(`(?s)^SHA(?:2-)?512[/-]256 ?\((.*)\)[ \t]*=[ \t]*([0-9A-Fa-f]{64})$`)
 )
 
 // check verifies the digests that a file lists, and reports whether all is well.
@@ -42,7 +42,7 @@ func (s *summer) check(list string) bool {
 	var broken error
 	var proper, improper, matched, unread, differ int
 	s.each(func(yield func(item) bool) {
-		broken = readItems(in, list == "-", yield)
+		broken = s.forms.readItems(in, list == "-", yield)
 	}, func(it item, r result) {
 		if it.improper {
 			improper++
@@ -106,8 +106,12 @@ func (s *summer) warning(n int, one, many string) {
 	}
 }
 
+// lineForms remembers whether plain lines have a mark. The first one decides, as it does for
+// coreutils: otherwise a name that begins with a space could stand for another.
+type lineForms struct{ marked, unmarked bool }
+
 // readItems yields an item for each line, but for comments and empty lines.
-func readItems(in io.Reader, isStdin bool, yield func(item) bool) error {
+func (f *lineForms) readItems(in io.Reader, isStdin bool, yield func(item) bool) error {
 	lines := bufio.NewReaderSize(in, maxLine)
 	for number := 1; ; number++ {
 		line, err := lines.ReadSlice('\n')
@@ -120,7 +124,7 @@ func readItems(in io.Reader, isStdin bool, yield func(item) bool) error {
 		}
 		text := strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r")
 		if text != "" && !strings.HasPrefix(text, "#") {
-			it, ok := parseLine(text)
+			it, ok := f.parseLine(text)
 			it.line, it.improper = number, !ok || tooLong || isStdin && it.name == "-"
 			yield(it)
 		}
@@ -131,11 +135,20 @@ func readItems(in io.Reader, isStdin bool, yield func(item) bool) error {
 }
 
 // parseLine takes a line apart; it reports false where it is none.
-func parseLine(text string) (item, bool) {
+func (f *lineForms) parseLine(text string) (item, bool) {
 	text, escaped := strings.CutPrefix(strings.TrimLeft(text, " \t"), `\`)
 	var it item
 	if m := plainLine.FindStringSubmatch(text); m != nil {
-		it.digest, it.name = m[1], m[3]
+		it.digest, it.name = m[1], m[2]
+		switch marked := len(it.name) > 1 && (it.name[0] == ' ' || it.name[0] == '*'); {
+		case !marked && f.marked:
+			return item{}, false
+		case !marked:
+			f.unmarked = true
+		case !f.unmarked:
+			f.marked = true
+			it.name = it.name[1:]
+		}
 	} else if m := taggedLine.FindStringSubmatch(text); m != nil {
 		it.name, it.digest = m[1], m[2]
 	}

@@ -17,6 +17,7 @@ type summer struct {
 	*options
 	stdin    io.Reader
 	out, err io.Writer
+	forms    lineForms
 	failed   error // the first write to out that failed
 }
 

@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
 type options struct {
-	binary, check, tag, text, zero                   bool
+	binary, text                                     bool // at most one
+	check, tag, zero                                 bool
 	ignoreMissing, quiet, status, strict, warn, help bool
 	files                                            []string
 }
@@ -34,20 +36,32 @@ func parseOptions(args []string) (*options, error) {
 			if err != nil {
 				return nil, err
 			}
-			*long[name] = true
+			o.set(long[name])
 		case strings.HasPrefix(arg, "-") && arg != "-":
 			for _, letter := range arg[1:] {
 				option := short[letter]
 				if option == nil {
 					return nil, fmt.Errorf("invalid option -- '%c'", letter)
 				}
-				*option = true
+				o.set(option)
 			}
 		default:
 			o.files = append(o.files, arg)
 		}
 	}
 	return o.complete()
+}
+
+// set sets one option. Of those that contradict each other the last one counts.
+func (o *options) set(option *bool) {
+	for _, rivals := range [][]*bool{{&o.binary, &o.text}, {&o.status, &o.quiet, &o.warn}} {
+		if slices.Contains(rivals, option) {
+			for _, rival := range rivals {
+				*rival = false
+			}
+		}
+	}
+	*option = true
 }
 
 // longName returns the one option that the text begins.

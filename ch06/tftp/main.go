@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/signal"
@@ -93,7 +94,9 @@ func fetch(ctx context.Context, client *ch06.Client, addr, name, output string, 
 		_, err := client.Get(ctx, addr, name, stdout)
 		return err
 	}
-	if info, err := os.Stat(output); err == nil && !info.Mode().IsRegular() {
+	mode := fs.FileMode(0o666) // less the umask, as any new file
+	info, err := os.Stat(output)
+	if err == nil && !info.Mode().IsRegular() {
 		if info.IsDir() {
 			return fmt.Errorf("%s is a directory", output)
 		}
@@ -105,9 +108,15 @@ func fetch(ctx context.Context, client *ch06.Client, addr, name, output string, 
 		_, err = client.Get(ctx, addr, name, file)
 		return errors.Join(err, file.Close())
 	}
-	// Unlike os.CreateTemp this gives the file the mode of any new file.
-	place := filepath.Join(filepath.Dir(output), "."+filepath.Base(output)+"."+rand.Text()+".part")
-	part, err := os.OpenFile(place, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err == nil { // a file that is replaced, also through a link, keeps its mode
+		mode = info.Mode().Perm()
+		if output, err = filepath.EvalSymlinks(output); err != nil {
+			return err
+		}
+	}
+	// os.CreateTemp would keep the file to its owner.
+	place := filepath.Join(filepath.Dir(output), ".tftp-"+rand.Text()[:12]+".part")
+	part, err := os.OpenFile(place, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}

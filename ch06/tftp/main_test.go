@@ -93,6 +93,30 @@ func TestTftp(t *testing.T) {
 		})
 	}
 
+	t.Run("through a link", func(t *testing.T) {
+		dir := t.TempDir()
+		target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")
+		if err := os.WriteFile(target, []byte("old"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink("target", link); err != nil {
+			t.Skipf("no links here: %v", err)
+		}
+		if out, err := exec.Command(program, "-o", link, addr, "boot/kernel").CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if got, err := os.ReadFile(target); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("the link's target has %d bytes, %v, want the file", len(got), err)
+		}
+		info, err := os.Lstat(link)
+		if err != nil || info.Mode()&os.ModeSymlink == 0 {
+			t.Errorf("the link is %v, %v, want a link still", info.Mode(), err)
+		}
+		if info, err := os.Stat(target); err != nil || info.Mode().Perm() != 0o600 && runtime.GOOS != "windows" {
+			t.Errorf("the target's mode is %v, %v, want it kept", info.Mode(), err)
+		}
+	})
+
 	t.Run("interrupted", func(t *testing.T) {
 		if runtime.GOOS == "windows" {
 			t.Skip("no signals on windows")

@@ -68,6 +68,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return wrongUse(stderr, "%v", err)
 	case flags.NArg() > 0:
 		return wrongUse(stderr, "unexpected argument %q", flags.Arg(0))
+	case !hasPort(*listen):
+		return wrongUse(stderr, "-listen %s: want HOST:PORT", *listen)
 	case *root != "" && *payload != "":
 		return wrongUse(stderr, "-root and -payload exclude each other")
 	case server.Retries < 0:
@@ -127,11 +129,25 @@ func serve(ctx context.Context, server *ch06.Server, listen, root, payload strin
 	}
 	limit, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	if server.Shutdown(limit) != nil {
-		server.Close() // ends what is still in flight, and says so in the log
+	if server.Shutdown(limit) == nil {
+		<-ended // ErrServerClosed
+		return nil
 	}
-	<-ended // ErrServerClosed
+	closed := make(chan struct{})
+	go func() {
+		server.Close() // ends what is still in flight, and says so in the log
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(time.Second): // a file that hangs must not keep the process
+	}
 	return nil
+}
+
+func hasPort(addr string) bool {
+	_, _, err := net.SplitHostPort(addr)
+	return err == nil
 }
 
 func wrongUse(stderr io.Writer, format string, args ...any) int {

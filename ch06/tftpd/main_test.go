@@ -45,6 +45,7 @@ func TestTftpd(t *testing.T) {
 			{[]string{"-max-blksize", "7"}, 2, "-max-blksize 7"},
 			{[]string{"-max-windowsize", "65536"}, 2, "-max-windowsize 65536"},
 			{[]string{"-max-transfers", "0"}, 2, "-max-transfers 0"},
+			{[]string{"-listen", "here"}, 2, "-listen here: want HOST:PORT"},
 			{[]string{"-listen", "127.0.0.1:99999"}, 1, "99999"},
 			{[]string{"-listen", "127.0.0.1:0", "-root", filepath.Join(dir, "missing")}, 1, "missing"},
 			{[]string{"-listen", "127.0.0.1:0", "-payload", filepath.Join(dir, "missing")}, 1, "missing"},
@@ -104,7 +105,7 @@ func TestTftpd(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := client.WriteTo([]byte("\x00\x01/file\x00octet\x00blksize\x0065464\x00"), to); err != nil {
+			if _, err := client.WriteTo([]byte("\x00\x01/file\x00octet\x00blksize\x008192\x00"), to); err != nil {
 				t.Fatal(err)
 			}
 			b := make([]byte, 65536)
@@ -122,7 +123,7 @@ func TestTftpd(t *testing.T) {
 				if _, err := client.WriteTo([]byte{0, 4, 0, block}, tid); err != nil {
 					t.Fatal(err)
 				}
-				if block > 0 && len(b) < 4+65464 {
+				if block > 0 && len(b) < 4+8192 {
 					break
 				}
 				n, _, err := client.ReadFrom(b[:cap(b)])
