@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// Copy with: relay.go, proxy.go.
+// Copy with: relay.go, relay_other.go, proxy.go.
 
 const (
 	// relaySpins is how often a transfer in full flow looks for the next bytes before

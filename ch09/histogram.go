@@ -14,7 +14,7 @@ const (
 )
 
 // Histogram counts durations in buckets that grow with their bound: fine enough for any
-// percentile, 1.6 KiB, and two atomic additions for each observation. A mean hides what
+// percentile, 1.5 KiB, and two atomic additions for each observation. A mean hides what
 // slow requests feel like; percentiles need the distribution.
 //
 // The zero value is ready. All methods are safe for concurrent use. It must not be

@@ -64,7 +64,7 @@ func (m *Metrics) Middleware(next http.Handler) http.Handler {
 			}
 			route.bytes.Add(sw.Bytes())
 			// Apart, because an error is often quicker than an answer: a service that
-			// fails at once would look fast, or slow time-outs hide that the rest is fast.
+			// fails at once would look fast, or slow timeouts hide that the rest is fast.
 			latency := &route.ok
 			switch status := sw.Status(); {
 			case !returned || status >= 500:

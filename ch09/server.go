@@ -24,7 +24,7 @@ const (
 	ShutdownGrace = 5 * time.Second
 )
 
-// NewServer returns a server for addr ("host:port") and handler with every time-out and
+// NewServer returns a server for addr ("host:port") and handler with every timeout and
 // MaxHeaderBytes set. Too large a header is answered 431; a peer that is too slow loses
 // its connection, at most with a 400 for the part that came. A handler that needs
 // longer, for a big upload or download, moves its own deadline with

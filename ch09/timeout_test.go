@@ -73,10 +73,10 @@ func TestTimeoutHandlerLateWrite(t *testing.T) {
 			t.Errorf("late Write error = %v, want http.ErrHandlerTimeout", err)
 		}
 		if got := time.Since(start); got != time.Hour {
-			t.Errorf("handler ended %v after its time-out, want 1h: nothing stops it", got)
+			t.Errorf("handler ended %v after its timeout, want 1h: nothing stops it", got)
 		}
 		if got := rec.Body.String(); got != "gave up\n" {
-			t.Errorf("body = %q, want the time-out's alone", got)
+			t.Errorf("body = %q, want the timeout's alone", got)
 		}
 	})
 }

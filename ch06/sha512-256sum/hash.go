@@ -10,7 +10,7 @@ import (
 	"network-programming-with-go/ch06"
 )
 
-// Copy with: options.go, names.go, ../checksum.go.
+// Copy with: options.go, check.go, names.go, ../checksum.go.
 
 // summer prints and checks digests.
 type summer struct {
