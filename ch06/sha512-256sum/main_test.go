@@ -22,6 +22,8 @@ func TestSum(t *testing.T) {
 		t.Skip("names with newlines and backslashes are none on windows")
 	}
 	program, dir := sumBuild(t)
+	t.Run("real programs", func(t *testing.T) { sumRealPrograms(t, program, dir) })
+	t.Run("write error", func(t *testing.T) { sumWriteError(t, program, dir) })
 	for _, tt := range []struct {
 		args           string // separated by spaces
 		stdin          string
@@ -100,11 +102,7 @@ func TestSum(t *testing.T) {
 }
 
 // What shasum and openssl write is checked, and shasum checks what is written here.
-func TestSumRealPrograms(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("names with backslashes are none on windows")
-	}
-	program, dir := sumBuild(t)
+func sumRealPrograms(t *testing.T, program, dir string) {
 	for _, args := range [][]string{
 		{"shasum", "-a", "512256", "abc", "back\\slash"},
 		{"shasum", "-a", "512256", "--tag", "abc", "back\\slash"},
@@ -132,13 +130,12 @@ func TestSumRealPrograms(t *testing.T) {
 }
 
 // A full disk is not passed over.
-func TestSumWriteError(t *testing.T) {
+func sumWriteError(t *testing.T, program, dir string) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Skipf("no /dev/full here: %v", err)
 	}
 	defer full.Close()
-	program, dir := sumBuild(t)
 	var stderr bytes.Buffer
 	cmd := exec.Command(program, "abc")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, full, &stderr
