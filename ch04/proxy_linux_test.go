@@ -60,7 +60,7 @@ func (c proxyLinuxWrapped) CloseWrite() error { return c.Conn.(*net.TCPConn).Clo
 // reads are all there are. Wrapped ones: the proxy reads them as well. A Relay reads
 // what is small, and so the first bytes of a transfer.
 func TestProxySplices(t *testing.T) {
-	const size = 8 << 20
+	const size = 4 << 20
 	for _, tc := range []struct {
 		name   string
 		run    func(ctx context.Context, client, server net.Conn) error
@@ -162,7 +162,7 @@ func TestProxyIdleMemory(t *testing.T) {
 // wait for the next one keep no descriptor but their sockets. A few pipes of the
 // process stay open, to be used again.
 func TestRelayKeepsNoPipes(t *testing.T) {
-	const pairs, size, kept = 30, 1 << 20, 2 * 8
+	const pairs, size, kept = 20, 1 << 20, 2 * 8
 	descriptors := func() int {
 		list, err := os.ReadDir("/proc/self/fd")
 		if err != nil {

@@ -121,7 +121,7 @@ func TestProxyHalfClose(t *testing.T) {
 
 // A reset on one side ends the other, by a reset: half an answer is no answer.
 func TestProxyReset(t *testing.T) {
-	proxyGoroutines(t)
+	t.Parallel() // with the others that take ProxyGrace
 	client, server, done := proxyStart(t, t.Context())
 	io.WriteString(client, "begin") // a failure shows in the next read
 	if _, err := io.ReadFull(server, make([]byte, 5)); err != nil {

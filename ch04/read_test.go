@@ -34,7 +34,7 @@ func readPair(t *testing.T) (net.Conn, net.Conn) {
 // The loop below all others: a fixed buffer, filled again and again until io.EOF.
 func TestReadIntoBuffer(t *testing.T) {
 	sender, conn := readPair(t)
-	payload := bytes.Repeat([]byte("0123456789abcdef"), 1<<18) // 4 MiB
+	payload := bytes.Repeat([]byte("0123456789abcdef"), 1<<17) // 2 MiB
 	sent := make(chan error, 1)
 	go func() {
 		_, err := sender.Write(payload)

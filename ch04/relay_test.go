@@ -87,8 +87,8 @@ func TestRelay(t *testing.T) {
 					t.Fatalf("sent %q, got %q, %v", out, in, err)
 				}
 			}
-			up := bytes.Repeat([]byte("abcdefgh"), 1<<19)     // 4 MiB
-			down := bytes.Repeat([]byte("0123456789"), 1<<18) // 2.5 MiB
+			up := bytes.Repeat([]byte("abcdefgh"), 1<<18)     // 2 MiB
+			down := bytes.Repeat([]byte("0123456789"), 1<<16) // 640 KiB
 			var wg sync.WaitGroup
 			send := func(c *net.TCPConn, p []byte) {
 				if _, err := c.Write(p); err != nil {
@@ -117,6 +117,7 @@ func TestRelay(t *testing.T) {
 }
 
 func TestRelayReset(t *testing.T) {
+	t.Parallel() // with the others that take ProxyGrace
 	for name, r := range relayKinds {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // each takes ProxyGrace
