@@ -118,21 +118,22 @@ func TestRelay(t *testing.T) {
 
 func TestRelayReset(t *testing.T) {
 	t.Parallel() // with the others that take ProxyGrace
+	var kinds sync.WaitGroup
 	for name, r := range relayKinds {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel() // each takes ProxyGrace
-			client, c := relayPair(t)
-			s, server := relayPair(t)
-			client.SetLinger(0)
-			client.Close() // the server neither reads nor writes
+		client, c := relayPair(t)
+		s, server := relayPair(t)
+		client.SetLinger(0)
+		client.Close() // the server neither reads nor writes
+		kinds.Go(func() {
 			if err := r.Run(t.Context(), c, s); err == nil {
-				t.Error("Run = nil, want an error")
+				t.Errorf("%s: Run = nil, want an error", name)
 			}
 			if _, err := server.Read(make([]byte, 1)); err == nil || err == io.EOF {
-				t.Errorf("the server read %v, want a reset", err)
+				t.Errorf("%s: the server read %v, want a reset", name, err)
 			}
 		})
 	}
+	kinds.Wait()
 }
 
 // The timeout counts from the last byte in either direction, and a conn on which
