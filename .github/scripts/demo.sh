@@ -75,7 +75,9 @@ for command in ch04/ping ch04/proxy ch05/echo ch06/tftpd ch06/tftp ch06/sha512-2
 	"$GO" build -o "$bin/$(echo "$command" | tr / -)" "./$command" || exit 1
 done
 
-section "Chapter 6: a file goes over TFTP and its checksum is verified"
+echo "Commands are built for this run: ch06-tftpd is go run ./ch06/tftpd, and so on."
+
+section "Chapter 6, which the others build on: a file goes over TFTP and its checksum is verified"
 serve "$tmp/tftpd.log" ch06-tftpd -listen 127.0.0.1:0 -root ch06/tftpd
 (cd ch06/tftpd && ch06-sha512-256sum picture.svg) >"$tmp/sums"
 run cat "$tmp/sums"
@@ -153,7 +155,7 @@ fi
 section "Chapter 8: a clock, connections counted, JSON and multipart posts"
 serve "$tmp/server.log" ch09-server -listen 127.0.0.1:0 -quiet
 run ch08-skew -timeout 2s "http://$addr/"
-check "our own clock is right" sh -c "ch08-skew http://$addr/ | grep -Eq '^(\+0|-[01])\.'"
+check "our own clock is right, to the second that HTTP has" sh -c "ch08-skew http://$addr/ | grep -Eq '^(\+0|-[01])\.'"
 prove "connections are reused, the posts arrive" "$GO" test -count=1 -v -run 'TestReuseConnections$|TestPostUser$|TestMultipartPost$' ./ch08
 
 section "Chapter 9: a service, and what it measured"

@@ -28,7 +28,8 @@ const usage = `tftp fetches a file over TFTP (RFC 1350).
 Usage: tftp [-o FILE] [flags] HOST:PORT NAME
 
 The file appears under its name only when it is complete: a transfer that fails leaves
-nothing behind.
+nothing behind. With the default -timeout a server that does not answer is given up
+after 31 s.
 
 Example:
   go run ./ch06/tftp -o picture.svg 127.0.0.1:6969 picture.svg
@@ -37,7 +38,11 @@ Flags:
 `
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		signals = append(signals, syscall.SIGHUP) // a closed terminal must leave no file
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

@@ -121,29 +121,36 @@ func TestTftp(t *testing.T) {
 		if runtime.GOOS == "windows" {
 			t.Skip("no signals on windows")
 		}
-		dir := t.TempDir()
-		cmd := exec.Command(program, silent.LocalAddr().String(), "f")
-		cmd.Dir = dir
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		for b := make([]byte, 600); ; { // until the request of this process has come
-			n, _, err := silent.ReadFrom(b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if entries, err := os.ReadDir(dir); err != nil || n > 0 && len(entries) == 1 {
-				break
-			}
-		}
-		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 1 {
-			t.Errorf("after SIGINT: %v, want exit status 1", err)
-		}
-		if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
-			t.Errorf("SIGINT left %v, %v", entries, err)
-		}
+		tftpSignal(t, program, silent, syscall.SIGINT)
+		tftpSignal(t, program, silent, syscall.SIGHUP)
 	})
+}
+
+// tftpSignal ends a client that waits for a server: it must leave nothing behind.
+func tftpSignal(t *testing.T, program string, silent net.PacketConn, ending syscall.Signal) {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.Command(program, silent.LocalAddr().String(), "f")
+	cmd.Dir = dir
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for b := make([]byte, 600); ; { // until the request of this process has come
+		n, _, err := silent.ReadFrom(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if entries, err := os.ReadDir(dir); err != nil || n > 0 && len(entries) == 1 {
+			break
+		}
+	}
+	if err := cmd.Process.Signal(ending); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 1 {
+		t.Errorf("after %v: %v, want exit status 1", ending, err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("%v left %v, %v", ending, entries, err)
+	}
 }
