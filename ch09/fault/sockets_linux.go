@@ -119,12 +119,29 @@ func descriptors(ctx context.Context, f *fault) error {
 	full := make(chan error, 1)
 	wg.Go(func() { f.acceptAll(ctx, l, full) })
 	var d net.Dialer
-	for ctx.Err() == nil {
-		c, err := d.DialContext(ctx, "tcp", l.Addr().String())
-		if err != nil {
-			break // out of descriptors on this side first: accept is next
+	var conns []net.Conn
+	defer func() {
+		for _, c := range conns {
+			c.Close()
 		}
-		defer c.Close()
+	}()
+	for freed := false; ctx.Err() == nil; {
+		c, err := d.DialContext(ctx, "tcp", l.Addr().String())
+		switch {
+		case err == nil:
+			conns = append(conns, c)
+		case !freed && len(conns) > 0:
+			// Out of descriptors on this side. Where all that was dialed is accepted,
+			// nothing waits for an accept that could fail: give one descriptor up, and
+			// dial once more with it.
+			freed = true
+			conns[0].Close()
+			conns = conns[1:]
+			continue
+		}
+		if err != nil || freed {
+			break
+		}
 	}
 	select {
 	case err := <-full:
