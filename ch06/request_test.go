@@ -18,9 +18,9 @@ func TestReadReq(t *testing.T) {
 	}{
 		{"plain", ch06.ReadReq{Filename: "boot/kernel", Mode: "octet"}, "\x00\x01boot/kernel\x00octet\x00"},
 		{"mode in any case", ch06.ReadReq{Filename: "f", Mode: "OcTeT"}, "\x00\x01f\x00OcTeT\x00"},
-		{"options", ch06.ReadReq{Filename: "f", Mode: "octet", Options: []ch06.Option{{"blksize", "1428"}, {"tsize", "0"}}},
+		{"options", ch06.ReadReq{Filename: "f", Mode: "octet", Options: []ch06.Option{{Name: "blksize", Value: "1428"}, {Name: "tsize", Value: "0"}}},
 			"\x00\x01f\x00octet\x00blksize\x001428\x00tsize\x000\x00"},
-		{"unknown and empty options", ch06.ReadReq{Filename: "f", Mode: "octet", Options: []ch06.Option{{"x", ""}, {"", ""}}},
+		{"unknown and empty options", ch06.ReadReq{Filename: "f", Mode: "octet", Options: []ch06.Option{{Name: "x", Value: ""}, {Name: "", Value: ""}}},
 			"\x00\x01f\x00octet\x00x\x00\x00\x00\x00"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestRequestLimits(t *testing.T) {
 		{},
 		{Filename: "a\x00b"},
 		{Filename: "f", Mode: "a\x00b"},
-		{Filename: "f", Options: []ch06.Option{{"a\x00", "b"}}},
+		{Filename: "f", Options: []ch06.Option{{Name: "a\x00", Value: "b"}}},
 		{Filename: strings.Repeat("f", 520)},
 	} {
 		if wire, err := request.MarshalBinary(); err == nil {
@@ -92,7 +92,7 @@ func TestRequestLimits(t *testing.T) {
 }
 
 func TestOptionAck(t *testing.T) {
-	ack := &ch06.OptionAck{Options: []ch06.Option{{"blksize", "1428"}, {"windowsize", "16"}}}
+	ack := &ch06.OptionAck{Options: []ch06.Option{{Name: "blksize", Value: "1428"}, {Name: "windowsize", Value: "16"}}}
 	const want = "\x00\x06blksize\x001428\x00windowsize\x0016\x00"
 	wire, err := ack.MarshalBinary()
 	if err != nil || string(wire) != want {
@@ -107,16 +107,16 @@ func TestOptionAck(t *testing.T) {
 			t.Errorf("UnmarshalBinary(%.20q) error = %v, want ErrMalformed", bad, err)
 		}
 	}
-	if _, err := (&ch06.OptionAck{Options: []ch06.Option{{"o", "\x00"}}}).MarshalBinary(); err == nil {
+	if _, err := (&ch06.OptionAck{Options: []ch06.Option{{Name: "o", Value: "\x00"}}}).MarshalBinary(); err == nil {
 		t.Error("a zero byte in a value was marshaled")
 	}
-	if _, err := (&ch06.OptionAck{Options: []ch06.Option{{"o", strings.Repeat("1", 600)}}}).MarshalBinary(); err == nil {
+	if _, err := (&ch06.OptionAck{Options: []ch06.Option{{Name: "o", Value: strings.Repeat("1", 600)}}}).MarshalBinary(); err == nil {
 		t.Error("600 bytes of value were marshaled")
 	}
 }
 
 func ExampleReadReq() {
-	request := &ch06.ReadReq{Filename: "vmlinuz", Options: []ch06.Option{{"blksize", "1428"}}}
+	request := &ch06.ReadReq{Filename: "vmlinuz", Options: []ch06.Option{{Name: "blksize", Value: "1428"}}}
 	datagram, err := request.MarshalBinary()
 	fmt.Printf("%q %v\n", datagram, err)
 	// Output: "\x00\x01vmlinuz\x00octet\x00blksize\x001428\x00" <nil>
