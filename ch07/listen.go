@@ -23,9 +23,11 @@ var (
 // whatever the umask: a client needs the write bit to connect. (Some old systems ignore
 // the bits. A directory that only the right users may search works everywhere.)
 //
-// Nobody can connect before the bits are set: Listen sets them between bind(2) and
-// listen(2), and until listen(2) the kernel refuses everyone. Calling os.Chmod after
-// net.Listen leaves a moment in between, and syscall.Umask changes every goroutine's files.
+// The bits hold from the start: on Linux the file is made with them. Elsewhere Listen sets
+// them between bind(2) and listen(2), where the kernel refuses everyone, but a connect that
+// is under way may slip through: put the socket into a directory of its own there. Calling
+// os.Chmod after net.Listen leaves a longer moment, and syscall.Umask changes every
+// goroutine's files.
 //
 // A socket file left by a dead server is replaced, a live server's never: then the error
 // is syscall.EADDRINUSE. Of several programs that call Listen at once, one wins. Each

@@ -77,11 +77,15 @@ func bindSocket(network, path string, perm fs.FileMode) (*net.UnixListener, erro
 	}
 	f := os.NewFile(uintptr(fd), path)
 	defer f.Close() // net.FileListener works on a duplicate
+	// Linux makes the file with the bits of the socket, less the umask, so no moment has
+	// more. Others refuse this: there a connect that looked at the file before the chmod
+	// below and comes to the socket after listen gets in.
+	syscall.Fchmod(fd, uint32(perm.Perm())) // error dropped: see above
 	if err := syscall.Bind(fd, &syscall.SockaddrUnix{Name: path}); err != nil {
 		return nil, os.NewSyscallError("bind", err)
 	}
 	l, err := func() (net.Listener, error) {
-		if err := os.Chmod(path, perm); err != nil { // before listen: still refused to all
+		if err := os.Chmod(path, perm); err != nil { // adds what the umask took
 			return nil, err
 		}
 		if err := syscall.Listen(fd, socketBacklog); err != nil {
