@@ -9,8 +9,8 @@ import (
 // DefaultPingInterval is the interval of a Pinger that was given none.
 const DefaultPingInterval = 30 * time.Second
 
-// Pinger writes "ping" to w after each interval, until ctx ends or a write fails. It
-// blocks, and starts no goroutine: run it in one that you wait for.
+// Pinger writes "ping" to w after each interval, until ctx ends or a write fails or falls
+// short. It blocks, and starts no goroutine: run it in one that you wait for.
 //
 // The interval is the first value in reset, if one is waiting there at the start, else
 // DefaultPingInterval. Each later value restarts the time to the next ping, and above 0
@@ -21,9 +21,10 @@ const DefaultPingInterval = 30 * time.Second
 // closing it means no more resets.
 //
 // Pinger receives each value in turn: a send to an unbuffered reset waits for a write at
-// most. When Pinger has returned nobody receives any more, so a sender must be able to
-// give up: let the goroutine that runs Pinger cancel a context after it, and send in a
-// select with that.
+// most, even if ctx ends or the write fails meanwhile. When Pinger has returned nobody
+// receives any more, so a sender must be able to give up: let the goroutine that runs
+// Pinger cancel a context after it, and send in a select with that. ctx alone is not
+// enough: a failed write does not end it.
 //
 // A write that blocks is for the owner of w to end, by a write deadline or by closing
 // it: ctx cannot interrupt an io.Writer. For the error of a failed write let w keep it;
@@ -38,6 +39,15 @@ func Pinger(ctx context.Context, w io.Writer, reset <-chan time.Duration) {
 		}
 		timer.Reset(interval) // needs no draining since Go 1.23
 	}
+	defer func() { // lets senders go on that wait already, e.g. since the last write
+		for range 100 { // a bound, for senders that never pause, and a closed channel
+			select {
+			case <-reset:
+			default:
+				return
+			}
+		}
+	}()
 	for {
 		select {
 		case <-ctx.Done():
@@ -49,7 +59,7 @@ func Pinger(ctx context.Context, w io.Writer, reset <-chan time.Duration) {
 			}
 			restart(d)
 		case <-timer.C:
-			if _, err := io.WriteString(w, "ping"); err != nil {
+			if n, err := io.WriteString(w, "ping"); err != nil || n < len("ping") {
 				return
 			}
 			timer.Reset(interval)

@@ -17,16 +17,20 @@ type pingWriter struct {
 	start time.Time
 	takes time.Duration // a Write
 	fails int           // the Write that fails, counted from 1; 0 for none
+	short bool          // it fails by writing less, against the rules of io.Writer
 	log   []string
 }
 
 func (w *pingWriter) Write(p []byte) (int, error) {
 	w.log = append(w.log, fmt.Sprintf("%s %v", p, time.Since(w.start)))
-	if len(w.log) == w.fails {
-		return 0, errors.New("the peer is gone")
-	}
 	time.Sleep(w.takes)
-	return len(p), nil
+	switch {
+	case len(w.log) != w.fails:
+		return len(p), nil
+	case w.short:
+		return len(p) - 1, nil
+	}
+	return 0, errors.New("the peer is gone")
 }
 
 // pingRun runs a Pinger for 119 seconds and checks what it wrote and when.
@@ -111,12 +115,18 @@ func TestPingerIntervals(t *testing.T) {
 
 // After a failed write Pinger returns at once, whatever its timer does.
 func TestPingerEndsWithWriter(t *testing.T) {
-	for fails := 1; fails <= 2; fails++ {
-		t.Run(fmt.Sprint("write ", fails), func(t *testing.T) {
+	for name, w := range map[string]*pingWriter{
+		"first write":  {fails: 1},
+		"second write": {fails: 2},
+		"short write":  {fails: 1, short: true},
+	} {
+		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := &pingWriter{start: time.Now(), fails: fails}
-				ch03.Pinger(t.Context(), w, nil) // the bubble would report a deadlock
-				want := time.Duration(fails) * ch03.DefaultPingInterval
+				w.start = time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				ch03.Pinger(ctx, w, nil) // the bubble would report a deadlock
+				want := time.Duration(w.fails) * ch03.DefaultPingInterval
 				if got := time.Since(w.start); got != want {
 					t.Errorf("Pinger returned after %v, want %v", got, want)
 				}
@@ -135,7 +145,11 @@ func TestPingerEndsWithContext(t *testing.T) {
 			t.Errorf("Pinger ended after %v and %d pings, want 40s and 1", got, len(w.log))
 		}
 		w = &pingWriter{start: time.Now()}
-		ch03.Pinger(ctx, w, nil) // which has ended before
+		reset := make(chan time.Duration)
+		close(reset)
+		for range 10 { // select chooses at random
+			ch03.Pinger(ctx, w, reset) // both have ended before
+		}
 		if got := time.Since(w.start); got != 0 || len(w.log) != 0 {
 			t.Errorf("Pinger ended after %v and %d pings, want 0 and 0", got, len(w.log))
 		}
@@ -163,6 +177,37 @@ func TestPingerResetDuringWrite(t *testing.T) {
 			}
 		}, "ping 30s", "ping 57s", "ping 1m24s", "ping 1m51s")
 	})
+}
+
+// Senders that wait when Pinger ends are not left stuck: neither by a write that fails,
+// nor when select finds both them and the end of ctx and takes the end.
+func TestPingerEndReleasesSenders(t *testing.T) {
+	for name, fails := range map[string]int{"write fails": 1, "ctx ends": 0} {
+		t.Run(name, func(t *testing.T) {
+			for range 10 { // select chooses at random
+				synctest.Test(t, func(t *testing.T) {
+					ctx, cancel := context.WithTimeout(t.Context(), 35*time.Second)
+					defer cancel()
+					reset := make(chan time.Duration) // no buffer
+					gone := make(chan struct{})
+					for range 3 {
+						time.AfterFunc(32*time.Second, func() {
+							select {
+							case reset <- 0:
+							case <-gone:
+								t.Error("a send in the middle of a write was not received")
+							}
+						})
+					}
+					w := &pingWriter{fails: fails, takes: 7 * time.Second} // 30 s to 37 s
+					ch03.Pinger(ctx, w, reset)
+					synctest.Wait() // until the senders have gone on
+					close(gone)
+					synctest.Wait() // until those that have not say so
+				})
+			}
+		})
+	}
 }
 
 // Before Go 1.23 the tick that nobody had taken stayed in the channel through a Reset,
