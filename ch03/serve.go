@@ -30,16 +30,18 @@ const (
 // reads of a handler that has moved the deadline. A handler that blocks on anything else
 // must watch its ctx itself, or Serve waits for ever.
 //
-// An accept that fails for want of resources, or because its peer has gone, is tried
-// again after a pause of 5 ms, doubled with each failure in a row up to 1 s: a server
-// out of file descriptors recovers as connections end. Any other failure is returned,
-// wrapped, after the handlers have been ended as above: errors.Is(err, net.ErrClosed)
-// if somebody else closed l.
+// An accept that fails for want of resources, because its peer has gone, or with an error
+// that says Temporary(), is tried again after a pause of 5 ms, doubled with each failure
+// in a row up to 1 s: a server out of file descriptors recovers as connections end. Any
+// other failure is returned, wrapped, after the handlers have been ended as above:
+// net.ErrClosed if somebody else closed l, os.ErrDeadlineExceeded if l had a deadline.
 //
 // A panic of handle ends the program, as it does in any goroutine: Serve cannot know
 // what the handler left half done. Recover in handle to keep serving.
 //
-// Serve sets no timeouts of its own: see IdleTimeout. For HTTP use http.Server.
+// Serve sets no timeouts and no limit on connections: let the Accept of l do that. A conn
+// wrapped there, as by IdleTimeout, obeys the deadline that ends its reads; wrapped in
+// handle it would move it. For HTTP use http.Server.
 func Serve(ctx context.Context, l net.Listener,
 	handle func(ctx context.Context, conn net.Conn)) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -109,8 +111,19 @@ func serveAfter(ctx context.Context, f func()) (undo func()) {
 	}
 }
 
+// servePassing is an error that knows whether it will pass. In net.Error the method is
+// deprecated as vague; of an accept it says enough, and http.Server goes by it as well.
+type servePassing interface {
+	error
+	Temporary() bool
+	Timeout() bool // a deadline of the listener: it is over for good
+}
+
 // serveRetries reports whether a later accept may succeed where this one failed.
 func serveRetries(err error) bool {
+	if p, ok := errors.AsType[servePassing](err); ok && p.Temporary() && !p.Timeout() {
+		return true
+	}
 	for _, passing := range []error{
 		syscall.EMFILE,       // this process has all the files it may have
 		syscall.ENFILE,       // the whole system has

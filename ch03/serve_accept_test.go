@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync/atomic"
@@ -47,45 +48,83 @@ func (l *serveListener) Close() error {
 
 // A server that has no file left must neither give up nor burn a core.
 func TestServePausesAfterFailedAccept(t *testing.T) {
-	for _, cause := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ECONNABORTED} {
-		t.Run(cause.Error(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { servePauses(t, cause) })
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		server, client := net.Pipe()
+		defer client.Close()
+		calls := 0
+		l := newServeListener(func() (net.Conn, error) {
+			switch calls++; calls {
+			case 11: // ten failures, one connection, failures again
+				return server, nil
+			case 13:
+				cancel()
+			}
+			return nil, serveAcceptError(syscall.EMFILE)
+		})
+		handled := 0
+		err := ch03.Serve(ctx, l, func(context.Context, net.Conn) { handled++ })
+		if err != nil || handled != 1 {
+			t.Errorf("Serve = %v and handled %d conns, want nil and 1", err, handled)
+		}
+		var pauses []time.Duration
+		for i := range l.calls[1:] {
+			pauses = append(pauses, l.calls[i+1].Sub(l.calls[i]))
+		}
+		const ms = time.Millisecond
+		want := []time.Duration{5 * ms, 10 * ms, 20 * ms, 40 * ms, 80 * ms, 160 * ms,
+			320 * ms, 640 * ms, time.Second, time.Second, 0, 5 * ms}
+		if fmt.Sprint(pauses) != fmt.Sprint(want) {
+			t.Errorf("pauses between accepts = %v\nwant %v", pauses, want)
+		}
+		t.Logf("pauses: %v", pauses)
+	})
+}
+
+// Which failures of an accept pass, and which end the server.
+func TestServeRetries(t *testing.T) {
+	for _, tc := range []struct {
+		err    error
+		passes bool
+	}{
+		{serveAcceptError(syscall.EMFILE), true},
+		{serveAcceptError(syscall.ENFILE), true},
+		{serveAcceptError(syscall.ENOBUFS), true},
+		{serveAcceptError(syscall.ENOMEM), true},
+		{serveAcceptError(syscall.EPROTO), true},
+		{serveAcceptError(syscall.ECONNABORTED), true},
+		{fmt.Errorf("wrapped: %w", syscall.ECONNABORTED), true},             // by another listener
+		{fmt.Errorf("wrapped: %w", &net.DNSError{IsTemporary: true}), true}, // says Temporary
+		{serveAcceptError(syscall.EBADF), false},
+		{serveAcceptError(syscall.EINVAL), false},
+		{serveAcceptError(os.ErrDeadlineExceeded), false}, // Temporary, but never over
+		{io.EOF, false},
+		{net.ErrClosed, false},
+	} {
+		t.Run(tc.err.Error(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				errs := []error{tc.err, errors.New("the end")}
+				l := newServeListener(func() (net.Conn, error) {
+					err := errs[0]
+					errs = errs[1:]
+					return nil, err
+				})
+				err := ch03.Serve(t.Context(), l, nil)
+				if passed := len(l.calls) == 2; passed != tc.passes {
+					t.Errorf("Serve tried again: %v, want %v", passed, tc.passes)
+				}
+				if got := errors.Is(err, tc.err); got == tc.passes {
+					t.Errorf("Serve = %v, which is %v: %v", err, tc.err, got)
+				}
+			})
 		})
 	}
 }
 
-func servePauses(t *testing.T, cause error) {
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	server, client := net.Pipe()
-	defer client.Close()
-	calls := 0
-	l := newServeListener(func() (net.Conn, error) {
-		switch calls++; calls {
-		case 11: // ten failures, one connection, failures again
-			return server, nil
-		case 13:
-			cancel()
-		}
-		return nil, &net.OpError{Op: "accept", Net: "tcp",
-			Err: os.NewSyscallError("accept4", cause)}
-	})
-	handled := 0
-	err := ch03.Serve(ctx, l, func(context.Context, net.Conn) { handled++ })
-	if err != nil || handled != 1 {
-		t.Errorf("Serve = %v and handled %d conns, want nil and 1", err, handled)
-	}
-	var pauses []time.Duration
-	for i := range l.calls[1:] {
-		pauses = append(pauses, l.calls[i+1].Sub(l.calls[i]))
-	}
-	const ms = time.Millisecond
-	want := []time.Duration{5 * ms, 10 * ms, 20 * ms, 40 * ms, 80 * ms, 160 * ms,
-		320 * ms, 640 * ms, time.Second, time.Second, 0, 5 * ms}
-	if fmt.Sprint(pauses) != fmt.Sprint(want) {
-		t.Errorf("pauses between accepts = %v\nwant %v", pauses, want)
-	}
-	t.Logf("pauses: %v", pauses)
+// serveAcceptError wraps err as package net does.
+func serveAcceptError(err error) error {
+	return &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", err)}
 }
 
 func TestServeEndsInPause(t *testing.T) {
