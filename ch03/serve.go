@@ -45,7 +45,7 @@ const (
 func Serve(ctx context.Context, l net.Listener,
 	handle func(ctx context.Context, conn net.Conn)) error {
 	ctx, cancel := context.WithCancel(ctx)
-	cut, cutAll := context.WithCancel(context.WithoutCancel(ctx)) // done: grace is over
+	cut, cutAll := context.WithCancel(context.Background()) // done: grace is over
 	closed := make(chan struct{})
 	context.AfterFunc(ctx, func() {
 		l.Close() // unblocks Accept

@@ -127,6 +127,25 @@ func serveAcceptError(err error) error {
 	return &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", err)}
 }
 
+// A conn that is accepted at the very end is closed: nobody would serve it.
+func TestServeEndedBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		server, client := net.Pipe()
+		l := newServeListener(func() (net.Conn, error) { return server, nil })
+		err := ch03.Serve(ctx, l, func(context.Context, net.Conn) {
+			t.Error("the handler was called")
+		})
+		if err != nil || l.closes.Load() == 0 {
+			t.Errorf("Serve = %v, closed l: %v; want nil, true", err, l.closes.Load() > 0)
+		}
+		if n, err := client.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("the client's Read = %d, %v; want io.EOF", n, err)
+		}
+	})
+}
+
 func TestServeEndsInPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
