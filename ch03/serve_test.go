@@ -2,16 +2,15 @@ package ch03_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -172,37 +171,32 @@ func TestServeEndsHandlers(t *testing.T) {
 	}
 }
 
-// A panic is not swallowed: this test runs itself in a process that must die of it.
-func TestServeHandlerPanics(t *testing.T) {
-	handle := func(context.Context, net.Conn) { panic("half done") }
-	serveOne := func(t *testing.T, handle func(context.Context, net.Conn)) error {
+// serveSlowConn takes a second to set a deadline.
+type serveSlowConn struct {
+	net.Conn
+	begun chan struct{} // closed when it sets one
+	set   atomic.Bool
+}
+
+func (c *serveSlowConn) SetReadDeadline(time.Time) error {
+	close(c.begun)
+	time.Sleep(time.Second)
+	c.set.Store(true)
+	return nil
+}
+
+// What Serve itself has begun at its end is waited for too.
+func TestServeLeavesNothingRunning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
 		l, client := newServePipe()
 		defer client.Close()
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		go func() {
-			client.Read(make([]byte, 1)) // returns when the server has hung up
-			cancel()
-		}()
-		return ch03.Serve(ctx, l, handle)
-	}
-	if os.Getenv("CH03_SERVE_PANICS") == "1" {
-		err := serveOne(t, handle)
-		t.Fatalf("Serve = %v, want a panic", err)
-	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestServeHandlerPanics$")
-	cmd.Env = append(os.Environ(), "CH03_SERVE_PANICS=1", "GORACE=atexit_sleep_ms=0")
-	out, err := cmd.CombinedOutput()
-	if err == nil || !bytes.Contains(out, []byte("panic: half done")) {
-		t.Errorf("the process ended with %v, want a panic:\n%s", err, out)
-	}
-
-	var caught any
-	err = serveOne(t, func(ctx context.Context, conn net.Conn) { // how to keep serving
-		defer func() { caught = recover() }()
-		handle(ctx, conn)
+		slow := &serveSlowConn{Conn: <-l.conns, begun: make(chan struct{})}
+		l.conns <- slow
+		err := ch03.Serve(ctx, l, func(context.Context, net.Conn) { <-slow.begun })
+		if set := slow.set.Load(); err != nil || !set {
+			t.Errorf("Serve = %v, and the deadline is set: %v; want nil, true", err, set)
+		}
 	})
-	if err != nil || caught != "half done" {
-		t.Errorf("Serve = %v, recovered %v; want nil and the panic", err, caught)
-	}
 }
