@@ -20,7 +20,8 @@ var ErrNoAddress = errors.New("dial first: no address")
 // with one address it is that error alone. Without addresses it is ErrNoAddress.
 // When ctx ends first, the errors are context.Canceled or a timeout: see net.Dialer.
 //
-// All goroutines have ended when DialFirst returns. Neither ctx nor its end governs the
+// All goroutines that it starts have ended when DialFirst returns; package net may take a
+// moment more to give up the lookup of a name. Neither ctx nor its end governs the
 // connection; the caller closes it.
 //
 // Each call costs the servers a connection each. To several addresses of one name use

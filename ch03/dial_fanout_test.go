@@ -174,17 +174,23 @@ func TestDialFirstTimes(t *testing.T) {
 	}
 }
 
-// dialFirstRefused returns addresses on which nobody listens.
-func dialFirstRefused(t testing.TB, n int) []string {
+// dialFirstRefused returns addresses on which nobody listens: the near ends of
+// connections, which keep their ports from any other program until the test ends.
+func dialFirstRefused(t *testing.T, n int) []string {
 	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() }) // and what nobody has accepted
 	addresses := make([]string, n)
 	for i := range addresses {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		conn, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close() // after all are bound: the ports differ
-		addresses[i] = l.Addr().String()
+		t.Cleanup(func() { conn.Close() })
+		addresses[i] = conn.LocalAddr().String()
 	}
 	return addresses
 }
