@@ -19,9 +19,10 @@ const idleTimeoutPiece = 32 << 10 // 32 KiB
 // Progress is a Read that returned bytes, or a Write that handed some to the system,
 // counted in pieces of up to 32 KiB; it renews the time of what waits in the other
 // direction too, so neither a long download nor a long upload ends for the silence of
-// the other side. Time that the program spends between reads and writes does not count.
-// A failed Write returns how much it wrote; one that gets a part of a piece through in d
-// goes on, and so may take up to 2d to notice that its peer has stopped.
+// the other side. Time that the program spends between reads and writes does not count;
+// calls that wait in the same direction share their time, so a new one adds none. A failed
+// Write returns how much it wrote; one that gets a part of a piece through in d goes on,
+// and so may take up to 2d to notice that its peer has stopped.
 //
 // Bytes written count when the system has taken them, which says nothing of the peer.
 // A program that writes on its own account, such as heartbeats, sets a read deadline to
@@ -139,7 +140,9 @@ func (c *idleConn) setUser(t time.Time, dirs ...*idleDirection) (err error) {
 	defer c.mu.Unlock()
 	for _, dir := range dirs {
 		dir.user = t
-		err = errors.Join(err, dir.apply())
+		if failed := dir.apply(); err == nil {
+			err = failed // of a closed conn both are the same
+		}
 	}
 	return err
 }

@@ -86,10 +86,17 @@ func TestIdleTimeoutProgressCountsForBothDirections(t *testing.T) {
 // The time between calls is the program's: a peer is not to blame for it.
 func TestIdleTimeoutCountsWaitingOnly(t *testing.T) {
 	idleBubble(t, func(t *testing.T, conn, peer net.Conn) {
-		time.Sleep(10 * idleLimit) // the program computes
-		go peer.Write([]byte("x"))
-		if _, err := conn.Read(make([]byte, 1)); err != nil {
-			t.Errorf("Read after a long pause = %v, want nil", err)
+		go io.Copy(peer, peer) // echoes until conn is closed
+		one := make([]byte, 1)
+		for range 3 {
+			time.Sleep(10 * idleLimit) // the program computes
+			if _, err := conn.Write(one); err != nil {
+				t.Errorf("Write after a long pause = %v, want nil", err)
+			}
+			time.Sleep(10 * idleLimit)
+			if _, err := conn.Read(one); err != nil {
+				t.Errorf("Read after a long pause = %v, want nil", err)
+			}
 		}
 	})
 }
@@ -201,6 +208,17 @@ func TestIdleTimeoutWithDeadlines(t *testing.T) {
 			time.AfterFunc(10*time.Second, func() { conn.SetDeadline(time.Time{}) })
 			_, err := conn.Read(make([]byte, 1))
 			idleWant(t, "Read", err, start, idleLimit) // setting is no progress either
+		})
+	})
+	t.Run("closed", func(t *testing.T) {
+		idleBubble(t, func(t *testing.T, conn, _ net.Conn) {
+			conn.Close()
+			for name, set := range map[string]func(time.Time) error{"": conn.SetDeadline,
+				"Read": conn.SetReadDeadline, "Write": conn.SetWriteDeadline} {
+				if err := set(time.Time{}); err != io.ErrClosedPipe { // once, not twice
+					t.Errorf("Set%sDeadline = %v, want the pipe's own error", name, err)
+				}
+			}
 		})
 	})
 }
