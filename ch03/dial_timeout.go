@@ -10,10 +10,10 @@ import (
 
 // DialTimeout connects to address and gives up after timeout, name resolution included.
 //
-// On a timeout the error is a *net.OpError with Timeout() true, and
+// After timeout the error is a *net.OpError with Timeout() true, and
 // errors.Is(err, context.DeadlineExceeded). The errors of net.DialTimeout match that or
-// os.ErrDeadlineExceeded, as chance will have it; here it is always the same. Other
-// failures, such as syscall.ECONNREFUSED or a *net.DNSError, are as net.Dial has them.
+// os.ErrDeadlineExceeded, as chance will have it; here it is always the same. Failures
+// before that, such as syscall.ECONNREFUSED or a *net.DNSError, are as net.Dial has them.
 //
 // A timeout of 0 or less fails at once; for net.DialTimeout 0 means no limit. Without a
 // limit of yours the system's applies: about two minutes on Linux.

@@ -35,9 +35,10 @@ func BenchmarkListen(b *testing.B) {
 		defer client.Close()
 		defer server.Close()
 		one := make([]byte, 1)
+		steps := []func([]byte) (int, error){client.Write, server.Read, server.Write, client.Read}
 		b.ReportAllocs()
 		for b.Loop() {
-			for _, step := range []func([]byte) (int, error){client.Write, server.Read, server.Write, client.Read} {
+			for _, step := range steps {
 				if _, err := step(one); err != nil {
 					b.Fatal(err)
 				}
