@@ -33,12 +33,6 @@ func Pinger(ctx context.Context, w io.Writer, reset <-chan time.Duration) {
 	interval := DefaultPingInterval
 	timer := time.NewTimer(interval)
 	defer timer.Stop()
-	restart := func(d time.Duration) {
-		if d > 0 {
-			interval = d
-		}
-		timer.Reset(interval) // needs no draining since Go 1.23
-	}
 	defer func() { // lets senders go on that wait already, e.g. since the last write
 		for range 100 { // a bound, for senders that never pause, and a closed channel
 			select {
@@ -57,7 +51,10 @@ func Pinger(ctx context.Context, w io.Writer, reset <-chan time.Duration) {
 				reset = nil // never ready again; closed it would always be
 				continue
 			}
-			restart(d)
+			if d > 0 {
+				interval = d
+			}
+			timer.Reset(interval) // needs no draining since Go 1.23
 		case <-timer.C:
 			if n, err := io.WriteString(w, "ping"); err != nil || n < len("ping") {
 				return

@@ -119,6 +119,7 @@ func TestServeEndsHandlers(t *testing.T) {
 		after  time.Duration // from the end of ctx to the end of Serve
 	}{
 		"waits for a request": {func(_ context.Context, conn net.Conn) error {
+			conn.Read(make([]byte, 1)) // as if it did not look at the error
 			_, err := conn.Read(make([]byte, 1))
 			return err
 		}, os.ErrDeadlineExceeded, 0},
@@ -146,28 +147,37 @@ func TestServeEndsHandlers(t *testing.T) {
 			}
 		}, io.ErrClosedPipe, ch03.ServeGrace},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-				defer cancel()
-				l, client := newServePipe()
-				defer client.Close()
-				go io.ReadFull(client, make([]byte, len("answer"))) // once, then no more
-				var got error
-				if err := ch03.Serve(ctx, l, func(ctx context.Context, conn net.Conn) {
-					got = tc.handle(ctx, conn)
-				}); err != nil {
-					t.Errorf("Serve = %v, want nil", err)
-				}
-				if !errors.Is(got, tc.want) {
-					t.Errorf("the handler ended with %v, want %v", got, tc.want)
-				}
-				deadline, _ := ctx.Deadline()
-				if after := time.Since(deadline); after != tc.after {
-					t.Errorf("Serve returned %v after its context, want %v", after, tc.after)
-				}
+		for _, idle := range []time.Duration{0, time.Hour} { // l sets a limit, or not
+			t.Run(fmt.Sprint(name, ", limit ", idle), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					serveEnds(t, idle, tc.handle, tc.want, tc.after)
+				})
 			})
-		})
+		}
+	}
+}
+
+func serveEnds(t *testing.T, idle time.Duration,
+	handle func(context.Context, net.Conn) error, want error, wantAfter time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	l, client := newServePipe()
+	defer client.Close()
+	l.conns <- ch03.IdleTimeout(<-l.conns, idle)
+	go io.ReadFull(client, make([]byte, len("answer"))) // once, then no more
+	var got error
+	if err := ch03.Serve(ctx, l, func(ctx context.Context, conn net.Conn) {
+		got = handle(ctx, conn)
+	}); err != nil {
+		t.Errorf("Serve = %v, want nil", err)
+	}
+	if !errors.Is(got, want) {
+		t.Errorf("the handler ended with %v, want %v", got, want)
+	}
+	deadline, _ := ctx.Deadline()
+	if after := time.Since(deadline); after != wantAfter {
+		t.Errorf("Serve returned %v after its context, want %v", after, wantAfter)
 	}
 }
 
