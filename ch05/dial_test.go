@@ -48,6 +48,9 @@ func TestDialUDPRefused(t *testing.T) {
 	address := gone.LocalAddr().String()
 	gone.Close()
 	client := dialUDP(t, address)
+	if client.LocalAddr().String() == address { // it may, the port being free
+		t.Skip("the system has connected the socket to itself")
+	}
 	if n, err := client.Write([]byte("anybody?")); n != 8 || err != nil {
 		t.Errorf("Write = %d, %v; want 8, nil: nobody knows yet", n, err)
 	}

@@ -25,15 +25,19 @@ const (
 // its sender until ctx ends. It returns the address it is bound to as soon as datagrams
 // are queued for it; the error is that of net.ListenConfig.ListenPacket.
 //
-// The server runs in a goroutine that ends, and closes its socket, soon after ctx ends.
-// To wait for that, or to learn of a failure, bind a socket and run EchoUDP instead.
+// The server runs in a goroutine that ends, and closes its socket, soon after ctx ends,
+// or at once if ctx had ended before. To wait for that, bind a socket and run EchoUDP.
+//
+// On a machine with several addresses name one of them: bound to all, as by ":7", the
+// server answers from the address that routing picks. A client that asked at another one
+// and checks the sender, as a connected socket does, drops that answer.
 func EchoServerUDP(ctx context.Context, addr string) (net.Addr, error) {
 	var config net.ListenConfig
 	conn, err := config.ListenPacket(ctx, "udp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("echo: %w", err)
 	}
-	go EchoUDP(ctx, conn.(*net.UDPConn)) // returns no error: conn is closed by ctx only
+	go EchoUDP(ctx, conn.(*net.UDPConn)) // returns no error: only ctx closes conn
 	return conn.LocalAddr(), nil
 }
 

@@ -47,12 +47,19 @@ func TestEchoServerUDP(t *testing.T) {
 	}
 }
 
-func TestEchoServerUDPAddressInUse(t *testing.T) {
+func TestEchoServerUDPBadAddress(t *testing.T) {
 	conn := echoListen(t)
 	addr, err := ch05.EchoServerUDP(t.Context(), conn.LocalAddr().String())
 	if !errors.Is(err, syscall.EADDRINUSE) &&
 		!errors.Is(err, syscall.Errno(10048)) { // WSAEADDRINUSE, on Windows
 		t.Errorf("EchoServerUDP = %v, %v; want syscall.EADDRINUSE", addr, err)
+	}
+	for _, bad := range []string{"127.0.0.1", "127.0.0.1:65536", "[::1:0", "nonsense"} {
+		addr, err := ch05.EchoServerUDP(t.Context(), bad)
+		if _, ok := errors.AsType[*net.AddrError](err); !ok || addr != nil {
+			t.Errorf("EchoServerUDP(%q) = %v, %v; want a *net.AddrError", bad, addr, err)
+		}
+		t.Log(err)
 	}
 }
 
@@ -78,6 +85,19 @@ func TestEchoUDPEnds(t *testing.T) {
 	again.Close()
 }
 
+// A context that has ended before the call ends the server as well, and frees its socket.
+func TestEchoUDPEndedBefore(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	conn := echoListen(t)
+	if err := ch05.EchoUDP(ctx, conn); err != nil {
+		t.Errorf("EchoUDP = %v, want nil", err)
+	}
+	if _, err := conn.Write(nil); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the socket afterwards: %v, want net.ErrClosed", err)
+	}
+}
+
 func TestEchoUDPClosedByAnother(t *testing.T) {
 	conn := echoListen(t)
 	conn.Close()
@@ -96,6 +116,7 @@ func TestEchoServerUDPSurvivesStrangersThatLeave(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	client := echoDial(t, addr.String()) // first, or it could get a stranger's port
 	for range 50 {
 		stranger := echoDial(t, addr.String())
 		if _, err := stranger.Write([]byte("bye")); err != nil {
@@ -103,7 +124,7 @@ func TestEchoServerUDPSurvivesStrangersThatLeave(t *testing.T) {
 		}
 		stranger.Close()
 	}
-	echoOnce(t, echoDial(t, addr.String()), []byte("still there?"))
+	echoOnce(t, client, []byte("still there?"))
 }
 
 func TestEchoUDPAllocatesNothing(t *testing.T) {

@@ -1,4 +1,4 @@
-package main_test
+package ch05_test
 
 import (
 	"bufio"
@@ -13,9 +13,12 @@ import (
 )
 
 // The command as its users run it.
-func TestEcho(t *testing.T) {
-	bin := filepath.Join(t.TempDir(), "echo.exe") // Windows wants the ending
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+func TestEchoCommand(t *testing.T) {
+	t.Parallel()
+	// Windows wants the ending .exe; -w leaves out what debuggers need, and links faster.
+	bin := filepath.Join(t.TempDir(), "echo.exe")
+	build := exec.Command("go", "build", "-ldflags=-w", "-o", bin, "./echo")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	run := func(t *testing.T, args ...string) (status int, stdout, stderr string) {
@@ -110,6 +113,11 @@ func TestEcho(t *testing.T) {
 		}
 		if err := server.Wait(); err != nil {
 			t.Errorf("the server ended with %v, want status 0", err)
+		}
+		status, stdout, stderr := run(t, "-to", address, "-wait", "10ms", "hello")
+		if status != 1 || stdout != "" || !strings.HasPrefix(stderr, "echo: ") {
+			t.Errorf("asked a server that has ended: status %d, want 1\n%s%s",
+				status, stdout, stderr)
 		}
 	})
 }
