@@ -20,7 +20,8 @@ import (
 	"network-programming-with-go/ch07"
 )
 
-// Copy with: ../creds.go, ../creds_linux.go, ../creds_other.go, ../listen.go, ../listen_unix.go, ../listen_lock.go, ../listen_other.go.
+// Copy with: ../creds.go, ../creds_linux.go, ../creds_other.go,
+// ../listen.go, ../listen_unix.go, ../listen_lock.go, ../listen_other.go.
 
 const usage = `creds admits the peers of a Unix socket that are in one of the named groups.
 
@@ -116,22 +117,29 @@ func serve(ctx context.Context, l net.Listener, groups ch07.Groups, log *slog.Lo
 	}
 }
 
-// receive answers one peer and then listens to an admitted one until it hangs up.
+// receive answers one peer and then listens to an admitted one until it hangs up. One that
+// is denied has a second to do so: closing at once would break the pipe of a client that
+// writes before it reads, or reset the connection, and it would not see why.
 func receive(ctx context.Context, conn *net.UnixConn, groups ch07.Groups, log *slog.Logger) {
 	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Now()) })
-	defer stop()
 	allowed, err := ch07.Allowed(conn, groups)
 	peer, _ := ch07.PeerCredentials(conn) // for the log; an error is Allowed's as well
 	log.Info("peer", "pid", peer.PID, "uid", peer.UID, "gid", peer.GID,
 		"allowed", allowed, "error", err)
-	answer := "Access denied\n"
-	if allowed {
-		answer = "Welcome\n"
+	now := time.Now()
+	conn.SetWriteDeadline(now.Add(5 * time.Second)) // cannot fail: conn is open
+	answer := "Welcome\n"
+	if !allowed {
+		answer = "Access denied\n"
+		conn.SetReadDeadline(now.Add(time.Second))
 	}
-	conn.SetWriteDeadline(time.Now().Add(5 * time.Second)) // cannot fail: conn is open
-	if _, err := io.WriteString(conn, answer); err != nil || !allowed {
+	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Now()) })
+	defer stop()
+	if _, err := io.WriteString(conn, answer); err != nil {
 		return
+	}
+	if !allowed {
+		conn.CloseWrite() // that was all: an error shows below
 	}
 	io.Copy(io.Discard, conn) // the end of the connection is not an error here
 }

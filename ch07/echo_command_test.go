@@ -1,4 +1,4 @@
-package main_test
+package ch07_test
 
 import (
 	"bufio"
@@ -17,9 +17,9 @@ import (
 	"time"
 )
 
-// echoStart runs the server until the test ends and returns the address it announces.
+// echoCommandStart runs the server until the test ends and returns the address it announces.
 // At the end it is sent SIGTERM, must exit 0, and must leave the directory as it was.
-func echoStart(t *testing.T, bin string, args ...string) string {
+func echoCommandStart(t *testing.T, bin string, args ...string) string {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("needs SIGTERM")
@@ -58,14 +58,17 @@ func echoStart(t *testing.T, bin string, args ...string) string {
 	return addr
 }
 
-func TestEcho(t *testing.T) {
+func TestEchoCommand(t *testing.T) {
+	t.Parallel()
 	dir, err := os.MkdirTemp("", "ch07")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	bin := filepath.Join(dir, "echo.exe")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+	// -w leaves out what debuggers need, and links faster.
+	build := exec.Command("go", "build", "-ldflags=-w", "-o", bin, "./echo")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 
@@ -80,7 +83,7 @@ func TestEcho(t *testing.T) {
 			if network == "unixpacket" && runtime.GOOS == "darwin" {
 				t.Skip("macOS has no unixpacket")
 			}
-			bound := echoStart(t, bin, "-network", network, "-listen", addr)
+			bound := echoCommandStart(t, bin, "-network", network, "-listen", addr)
 			t.Logf("listening on %s", bound)
 			var dialer net.Dialer
 			if network == "unixgram" { // no answer without a name of its own
@@ -116,7 +119,7 @@ func TestEcho(t *testing.T) {
 		}
 		l.SetUnlinkOnClose(false)
 		l.Close() // what a killed server leaves
-		echoStart(t, bin, "-listen", path)
+		echoCommandStart(t, bin, "-listen", path)
 	})
 
 	t.Run("help", func(t *testing.T) {
