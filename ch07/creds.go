@@ -13,6 +13,9 @@ import (
 // Credentials say who opened the other end of a Unix socket, as the kernel recorded it at
 // connect(2) (for a client asking about its server: at listen(2)). They do not follow
 // what happens later: the peer may drop rights, or hand its socket to another process.
+//
+// In a user namespace, such as a container's, each user and group that is not mapped into
+// it shows as 65534. So to admit group 65534 (nogroup) there is to admit all of them.
 type Credentials struct {
 	PID int32 // 0 if the process is not visible in our PID namespace
 	UID uint32

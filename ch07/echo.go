@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
 )
 
-// Copy with: echo_reply_unix.go, echo_reply_other.go.
+// Copy with: echo_datagram.go, echo_reply_unix.go, echo_reply_other.go.
 
 const (
 	// EchoBufferSize is the longest message, in bytes, that is echoed whole. It holds
@@ -23,42 +23,50 @@ const (
 )
 
 // StreamingEchoServer listens on addr and sends back what it reads until ctx ends. The
-// network is "unix", "unixpacket", "tcp", "tcp4" or "tcp6". It returns the bound address;
-// errors are those of [net.Listen], such as syscall.EADDRINUSE for a path that exists.
+// network is "unix", "unixpacket", "tcp", "tcp4" or "tcp6", any other an error,
+// [net.UnknownNetworkError]. It returns the bound address; errors are those of
+// [net.Listen], such as syscall.EADDRINUSE for a path that exists. At the end the socket
+// file is removed, unless another has come to its path.
 //
 // ctx owns the server and nothing tells the caller when it has ended. Whoever must know,
 // say before a process exits, calls [ServeEcho] and waits for it to return; whoever wants
 // permission bits and stale sockets replaced gives ServeEcho the listener of [Listen].
 func StreamingEchoServer(ctx context.Context, network, addr string) (net.Addr, error) {
+	switch network { // package net would listen on unixgram too, where nobody can connect
+	case "unix", "unixpacket", "tcp", "tcp4", "tcp6":
+	default:
+		return nil, fmt.Errorf("echo: %w", net.UnknownNetworkError(network))
+	}
 	l, err := new(net.ListenConfig).Listen(ctx, network, addr)
 	if err != nil {
 		return nil, fmt.Errorf("echo: %w", err)
+	}
+	// Windows: there os.SameFile may not know a socket again.
+	if u, ok := l.(*net.UnixListener); ok && runtime.GOOS != "windows" {
+		u.SetUnlinkOnClose(false) // Close would remove whatever is at the path by then
+		l = &echoListener{u, sync.OnceFunc(echoRemover(u.Addr()))}
 	}
 	bound := l.Addr()
 	go ServeEcho(ctx, l) // error dropped: clients see the listener gone
 	return bound, nil
 }
 
-// DatagramEchoServer is [StreamingEchoServer] for networks without connections: "unixgram",
-// "udp", "udp4" and "udp6". The blocking form to wait for is [ServePacketEcho].
-//
-// A unixgram client gets an answer only if it has bound a path of its own, to which the
-// server may write, and must remove that file itself: closing the socket does not.
-func DatagramEchoServer(ctx context.Context, network, addr string) (net.Addr, error) {
-	c, err := new(net.ListenConfig).ListenPacket(ctx, network, addr)
-	if err != nil {
-		return nil, fmt.Errorf("echo: %w", err)
-	}
-	bound := c.LocalAddr()
-	go ServePacketEcho(ctx, c) // error dropped: clients see the socket gone
-	return bound, nil
+// echoListener removes its file first: while it is open, nobody else gets the inode.
+type echoListener struct {
+	net.Listener
+	remove func()
+}
+
+func (l *echoListener) Close() error {
+	l.remove()
+	return l.Listener.Close()
 }
 
 // ServeEcho echoes on every connection of l, in a goroutine and a buffer of
-// [EchoBufferSize] each. It owns l: when it returns, l and all connections are closed,
-// their goroutines have ended, and l's socket file is gone. When ctx ends it reads no
-// more, gives echoes in flight up to [EchoGrace], and returns nil. It also returns,
-// with the reason, when l fails; being out of file descriptors is waited out.
+// [EchoBufferSize] each. It owns l: when it returns, l and all connections are closed and
+// their goroutines have ended. When ctx ends it reads no more, gives echoes in flight up
+// to [EchoGrace], and returns nil. It also returns, with the reason, when l fails; being
+// out of file descriptors or memory is waited out.
 //
 // A zero-length unixpacket message ends its connection: Go reads it as io.EOF.
 func ServeEcho(ctx context.Context, l net.Listener) error {
@@ -68,26 +76,32 @@ func ServeEcho(ctx context.Context, l net.Listener) error {
 	defer cancel() // runs before Wait: ends the handlers
 	defer l.Close()
 	context.AfterFunc(ctx, func() { l.Close() }) // unblocks Accept
-	const shortest, longest = 5 * time.Millisecond, time.Second
-	for pause := shortest; ; {
+	for failures := 0; ; {
 		conn, err := l.Accept()
 		switch {
 		case err == nil:
-			pause = shortest
+			failures = 0
 			wg.Go(func() { echoStream(ctx, conn) })
 		case ctx.Err() != nil:
 			return nil // the caller asked for it
-		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-			select { // handlers that end free descriptors
-			case <-ctx.Done():
-			case <-time.After(pause):
-			}
-			pause = min(2*pause, longest)
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE),
+			errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.ENOMEM):
+			failures = echoPause(ctx, failures) // handlers that end make room
 		case errors.Is(err, syscall.ECONNABORTED): // that client gave up; the next may not
 		default:
 			return fmt.Errorf("echo: accept on %s: %w", l.Addr(), err)
 		}
 	}
+}
+
+// echoPause waits until ctx ends, but 5 ms at most, doubled up to 1 s for each failure in
+// a row before.
+func echoPause(ctx context.Context, failures int) int {
+	select {
+	case <-ctx.Done():
+	case <-time.After(min(5*time.Millisecond<<min(failures, 10), time.Second)):
+	}
+	return failures + 1
 }
 
 // echoStream works for streams and for unixpacket: one Read returns at most one message,
@@ -110,47 +124,6 @@ func echoStream(ctx context.Context, conn net.Conn) {
 		}
 		if err != nil {
 			return // io.EOF, a reset, or the deadline set above
-		}
-	}
-}
-
-// ServePacketEcho sends each datagram that reaches c back to its sender. It owns c: when it
-// returns, c is closed and, for unixgram, its socket file removed, which [net.UnixConn]
-// does not do itself. When ctx ends it returns nil; if reading fails, the reason.
-//
-// It waits for no client: an answer that has no room at the sender, no return address or
-// no permission is dropped. (A blocking unixgram write to one client that never reads
-// would stop the server for all.) So a client must read as it sends, as with UDP.
-//
-// Unixgram answers that wait to be read count against the server's own send buffer, 208 KiB
-// on Linux. A client that lets enough of them wait shuts out all others until it reads or
-// goes. So let trusted clients only write to the socket, or use unixpacket, where each
-// connection has its own.
-func ServePacketEcho(ctx context.Context, c net.PacketConn) error {
-	defer c.Close() // runs last: while c is open, nobody else gets its file's inode
-	if addr, ok := c.LocalAddr().(*net.UnixAddr); ok {
-		if mine, err := os.Lstat(addr.Name); err == nil { // abstract names have no file
-			defer func() {
-				if now, err := os.Lstat(addr.Name); err == nil && os.SameFile(mine, now) {
-					os.Remove(addr.Name) // error dropped: no more can be done
-				}
-			}()
-		}
-	}
-	reply := echoReplier(c)
-	// A deadline unblocks ReadFrom and lets an answer in flight leave, unlike Close.
-	stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Now()) })
-	defer stop()
-	buf := make([]byte, EchoBufferSize)
-	for {
-		n, from, err := c.ReadFrom(buf)
-		switch {
-		case err == nil:
-			reply(buf[:n], from)
-		case ctx.Err() != nil:
-			return nil // the caller asked for it
-		default:
-			return fmt.Errorf("echo: read on %s: %w", c.LocalAddr(), err)
 		}
 	}
 }

@@ -12,8 +12,9 @@ import (
 	"network-programming-with-go/ch07"
 )
 
-// benchEchoStart serves network until the benchmark ends and returns a client of it.
-func benchEchoStart(b *testing.B, network string) net.Conn {
+// benchEchoStart serves network until the test ends and returns a client of it.
+func benchEchoStart(b testing.TB, network string) net.Conn {
+	b.Helper()
 	dir, err := os.MkdirTemp("", "ch07")
 	if err != nil {
 		b.Fatal(err)
@@ -60,6 +61,30 @@ func benchEchoStart(b *testing.B, network string) net.Conn {
 	}
 	b.Cleanup(func() { conn.Close() })
 	return conn
+}
+
+// What an echo costs in allocations, client and server together: an address for each
+// datagram, and nothing where there is a connection.
+func TestEchoAllocations(t *testing.T) {
+	for network, want := range map[string]float64{
+		"unix": 0, "unixpacket": 0, "tcp": 0, "unixgram": 4, "udp": 2,
+	} {
+		t.Run(network, func(t *testing.T) {
+			conn := benchEchoStart(t, network)
+			buf := make([]byte, 64)
+			allocs := testing.AllocsPerRun(100, func() {
+				if _, err := conn.Write(buf); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := io.ReadFull(conn, buf); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if t.Logf("%v allocations", allocs); allocs > want {
+				t.Errorf("%v allocations, want at most %v", allocs, want)
+			}
+		})
+	}
 }
 
 // One message there and back, then the next: the time is latency, not throughput.

@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"network-programming-with-go/ch07"
@@ -76,13 +79,61 @@ func TestEchoServerUDPKeepsBoundaries(t *testing.T) {
 	}
 }
 
-func TestDatagramEchoServerErrors(t *testing.T) {
-	if _, err := ch07.DatagramEchoServer(t.Context(), "tcp", "127.0.0.1:0"); err == nil {
-		t.Error("DatagramEchoServer(tcp) succeeded")
+// packetFake is a socket for a bubble: reads come from a list, then wait for a deadline.
+type packetFake struct {
+	net.PacketConn // nil: its other methods are not called
+	reads          []error
+	echoes         int
+	last           time.Time // of the last echo
+	over           chan struct{}
+}
+
+func (c *packetFake) ReadFrom(p []byte) (int, net.Addr, error) {
+	if len(c.reads) == 0 {
+		<-c.over
+		return 0, nil, os.ErrDeadlineExceeded
 	}
-	_, err := ch07.DatagramEchoServer(t.Context(), "carrier-pigeon", "")
-	if _, ok := errors.AsType[net.UnknownNetworkError](err); !ok {
-		t.Errorf("DatagramEchoServer(carrier-pigeon) = %v, want net.UnknownNetworkError", err)
+	err := c.reads[0]
+	c.reads = c.reads[1:]
+	return copy(p, "hello"), c.LocalAddr(), err
+}
+
+func (c *packetFake) WriteTo(p []byte, to net.Addr) (int, error) {
+	c.echoes++
+	c.last = time.Now()
+	return 0, syscall.EPERM // dropped by a firewall: no reason to end
+}
+
+func (c *packetFake) SetReadDeadline(time.Time) error { close(c.over); return nil }
+func (c *packetFake) LocalAddr() net.Addr             { return &net.UDPAddr{} }
+func (c *packetFake) Close() error                    { return nil }
+
+// What the system reports about one client does not end the server for the others.
+func TestServePacketEchoSurvivesErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start := time.Now()
+		c := &packetFake{over: make(chan struct{}), reads: []error{nil, syscall.ECONNREFUSED,
+			nil, syscall.ENOMEM, syscall.ENOMEM, nil}}
+		if err := ch07.ServePacketEcho(ctx, c); err != nil {
+			t.Errorf("ServePacketEcho = %v, want nil", err)
+		}
+		if took := time.Since(start); took != time.Minute {
+			t.Errorf("ServePacketEcho ended after %v, want 1m0s", took)
+		}
+		if took, want := c.last.Sub(start), 20*time.Millisecond; c.echoes != 3 || took != want {
+			t.Errorf("%d echoes within %v, want 3 within %v", c.echoes, took, want)
+		}
+	})
+}
+
+func TestDatagramEchoServerErrors(t *testing.T) {
+	for _, network := range []string{"tcp", "unix", "unixpacket", "ip4:icmp", "pigeon", ""} {
+		_, err := ch07.DatagramEchoServer(t.Context(), network, "127.0.0.1:0")
+		if _, ok := errors.AsType[net.UnknownNetworkError](err); !ok {
+			t.Errorf("DatagramEchoServer(%q) = %v, want net.UnknownNetworkError", network, err)
+		}
 	}
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {

@@ -13,7 +13,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -167,33 +166,6 @@ func TestEchoServerUnixDatagramStrangers(t *testing.T) {
 	}
 }
 
-// A server must not remove what another has put in its socket's place.
-func TestServePacketEchoLeavesAnothersFile(t *testing.T) {
-	dir := unixgramDir(t)
-	path := filepath.Join(dir, "server")
-	c, err := net.ListenPacket("unixgram", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	result := make(chan error, 1)
-	go func() { result <- ch07.ServePacketEcho(ctx, c) }()
-	client := unixgramDial(t, c.LocalAddr().(*net.UnixAddr), filepath.Join(dir, "client"))
-	client.Write([]byte("x"))
-	client.Read(make([]byte, 1)) // the server is up: it has noted its own file
-	os.Remove(path)
-	if err := os.WriteFile(path, []byte("another's"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cancel()
-	if err := <-result; err != nil {
-		t.Errorf("ServePacketEcho = %v, want nil", err)
-	}
-	if err := os.Remove(path); err != nil {
-		t.Errorf("the file put there meanwhile: %v", err)
-	}
-}
-
 func ExampleDatagramEchoServer() {
 	dir, err := os.MkdirTemp("", "echo")
 	if err != nil {
@@ -225,22 +197,4 @@ func ExampleDatagramEchoServer() {
 	// Output:
 	// "one" <nil>
 	// "two" <nil>
-}
-
-// The book's form: the context ends the server, which removes its socket file.
-func TestDatagramEchoServer(t *testing.T) {
-	path := filepath.Join(unixgramDir(t), "server")
-	ctx, cancel := context.WithCancel(t.Context())
-	addr, err := ch07.DatagramEchoServer(ctx, "unixgram", path)
-	if err != nil {
-		cancel()
-		t.Fatal(err)
-	}
-	if addr.String() != path || addr.Network() != "unixgram" {
-		t.Errorf("address = %s %s, want unixgram %s", addr.Network(), addr, path)
-	}
-	cancel()
-	for _, err = os.Lstat(path); !errors.Is(err, fs.ErrNotExist); _, err = os.Lstat(path) {
-		runtime.Gosched() // bounded by the test's own time limit
-	}
 }
