@@ -38,8 +38,9 @@ var (
 // servers by some other rule.
 //
 // The error is [ErrNotSocket] if anything but a socket is at path, a symbolic link
-// included; it stays. Other errors: [ErrPathTooLong], [net.UnknownNetworkError], those of
-// the system such as fs.ErrNotExist and fs.ErrPermission, and errors.ErrUnsupported on
+// included; it stays. So does a file with content at path + ".lock", such as PostgreSQL
+// writes: fs.ErrExist. Other errors: [ErrPathTooLong], [net.UnknownNetworkError], those
+// of the system such as fs.ErrNotExist and fs.ErrPermission, and errors.ErrUnsupported on
 // systems without flock(2), such as Windows.
 //
 // A path that starts with "@" is a name in Linux's abstract namespace: no file, nothing

@@ -268,3 +268,32 @@ func TestListenCloseLeavesAnothersFile(t *testing.T) {
 		t.Errorf("the file put there meanwhile: %v", err)
 	}
 }
+
+// PostgreSQL keeps its process ID in the socket's lock file. What has content is not ours.
+func TestListenLeavesAnothersLock(t *testing.T) {
+	path := filepath.Join(staleDir(t), "s.sock")
+	lock := path + ".lock"
+	if err := os.WriteFile(lock, []byte("4242\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if l, err := ch07.Listen("unix", path, 0o600); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("Listen = %v, %v, want fs.ErrExist", l, err)
+	} else {
+		t.Log(err)
+	}
+	if err := os.Remove(lock); err != nil {
+		t.Errorf("the other's file: %v", err)
+	}
+
+	// Somebody cleans up by hand, and a new server starts: the old one leaves its files.
+	old := staleListen(t, "unix", path, 0o600)
+	os.Remove(path)
+	os.Remove(lock)
+	staleListen(t, "unix", path, 0o600)
+	old.Close()
+	for _, name := range []string{path, lock} {
+		if _, err := os.Lstat(name); err != nil {
+			t.Errorf("the new server's file: %v", err)
+		}
+	}
+}
