@@ -3,7 +3,8 @@
 //
 // Files in reading order:
 //
-//   - echo.go: echo servers for unix, unixpacket, tcp and for unixgram, udp
+//   - echo.go: an echo server for unix, unixpacket and tcp
+//   - echo_datagram.go: one for unixgram and udp
 //   - echo_reply_unix.go, echo_reply_other.go: answer a datagram without waiting
 //   - listen.go: permission bits from the start, stale sockets replaced
 //   - listen_unix.go, listen_lock.go, listen_other.go: how, and where not

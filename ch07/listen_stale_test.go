@@ -11,9 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -161,68 +158,6 @@ func TestListenKeepsLive(t *testing.T) {
 	}
 }
 
-// Many start at once over a stale file: one wins, and never two serve at a time.
-func TestListenOneWins(t *testing.T) {
-	path := filepath.Join(staleDir(t), "s.sock")
-	var live atomic.Int32
-	for range 20 {
-		staleLeave(t, path)
-		var wg sync.WaitGroup
-		var won atomic.Int32
-		start, done := make(chan bool), make(chan bool)
-		for range 8 {
-			wg.Go(func() {
-				<-start
-				l, err := ch07.Listen("unix", path, 0o600)
-				if won.Add(1) == 8 {
-					close(done) // all have tried
-				}
-				if errors.Is(err, syscall.EADDRINUSE) {
-					return
-				} else if err != nil {
-					t.Error(err)
-					return
-				}
-				if n := live.Add(1); n != 1 {
-					t.Errorf("%d servers at one path", n)
-				}
-				<-done
-				if conn, err := net.Dial("unix", path); err != nil {
-					t.Errorf("dialing the winner: %v", err)
-				} else {
-					conn.Close()
-				}
-				live.Add(-1)
-				l.Close()
-			})
-		}
-		close(start)
-		wg.Wait()
-	}
-	// Now they come and go as they like.
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			for range 100 {
-				l, err := ch07.Listen("unix", path, 0o600)
-				if errors.Is(err, syscall.EADDRINUSE) {
-					runtime.Gosched()
-					continue
-				} else if err != nil {
-					t.Error(err)
-					return
-				}
-				if n := live.Add(1); n != 1 {
-					t.Errorf("%d servers at one path", n)
-				}
-				live.Add(-1)
-				l.Close()
-			}
-		})
-	}
-	wg.Wait()
-}
-
 // Anything but a socket stays where it is.
 func TestListenNotSocket(t *testing.T) {
 	dir := staleDir(t)
@@ -266,34 +201,5 @@ func TestListenCloseLeavesAnothersFile(t *testing.T) {
 	l.Close()
 	if err := os.Remove(path); err != nil {
 		t.Errorf("the file put there meanwhile: %v", err)
-	}
-}
-
-// PostgreSQL keeps its process ID in the socket's lock file. What has content is not ours.
-func TestListenLeavesAnothersLock(t *testing.T) {
-	path := filepath.Join(staleDir(t), "s.sock")
-	lock := path + ".lock"
-	if err := os.WriteFile(lock, []byte("4242\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if l, err := ch07.Listen("unix", path, 0o600); !errors.Is(err, fs.ErrExist) {
-		t.Errorf("Listen = %v, %v, want fs.ErrExist", l, err)
-	} else {
-		t.Log(err)
-	}
-	if err := os.Remove(lock); err != nil {
-		t.Errorf("the other's file: %v", err)
-	}
-
-	// Somebody cleans up by hand, and a new server starts: the old one leaves its files.
-	old := staleListen(t, "unix", path, 0o600)
-	os.Remove(path)
-	os.Remove(lock)
-	staleListen(t, "unix", path, 0o600)
-	old.Close()
-	for _, name := range []string{path, lock} {
-		if _, err := os.Lstat(name); err != nil {
-			t.Errorf("the new server's file: %v", err)
-		}
 	}
 }

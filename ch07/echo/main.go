@@ -18,7 +18,7 @@ import (
 	"network-programming-with-go/ch07"
 )
 
-// Copy with: ../echo.go, ../echo_reply_unix.go, ../echo_reply_other.go,
+// Copy with: ../echo.go, ../echo_datagram.go, ../echo_reply_unix.go, ../echo_reply_other.go,
 // ../listen.go, ../listen_unix.go, ../listen_lock.go, ../listen_other.go.
 
 const usage = `echo sends back what it receives on a Unix, TCP or UDP socket.
