@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
-	"os"
 	"syscall"
 	"time"
 )
@@ -91,8 +89,9 @@ func (b Backoff) Wait(n int) time.Duration {
 
 // Retry calls try until it succeeds, fails with an error that is not Transient, the
 // tries of b are used up, or ctx ends. It returns the last error of try, with the
-// number of tries, joined with context.Cause(ctx) if that ended it. It does not wait
-// when ctx would end first. try gets ctx and should respect it.
+// number of tries, and together with context.Cause(ctx) if ctx has ended. It does not
+// wait when ctx would end first: that is context.DeadlineExceeded at once. try gets
+// ctx and should respect it.
 //
 // Not for requests that must not happen twice, and not under another Retry: three
 // layers of three tries are 27.
@@ -109,47 +108,23 @@ func Retry(ctx context.Context, b Backoff, try func(context.Context) error) erro
 		if err == nil {
 			return nil
 		}
+		ended := func(cause error) error {
+			return fmt.Errorf("retry: %w after try %d: %w", cause, n, err)
+		}
+		if ctx.Err() != nil { // first: try may say no more than that it was cancelled
+			return ended(context.Cause(ctx))
+		}
 		if !Transient(err) || n == tries {
 			return fmt.Errorf("retry: try %d: %w", n, err)
 		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("retry: try %d: %w", n, errors.Join(err, context.Cause(ctx)))
-		}
 		wait := b.Wait(n)
 		if end, ok := ctx.Deadline(); ok && time.Until(end) <= wait {
-			return fmt.Errorf("retry: try %d: %w", n, errors.Join(err, context.DeadlineExceeded))
+			return ended(context.DeadlineExceeded)
 		}
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return fmt.Errorf("retry: try %d: %w", n, errors.Join(err, context.Cause(ctx)))
-		}
-	}
-}
-
-// WriteFull writes all of p to conn, although single writes time out: it goes on
-// after the bytes that were taken, never from the start, which would send them twice.
-// Each write may take timeout, above 0; a write that timed out without taking a single
-// byte ends it with os.ErrDeadlineExceeded, because then the peer has stopped.
-//
-// It returns the bytes taken: by our kernel, not by the peer. It leaves no write
-// deadline behind. Any other error ends it at once, as it ends the conn. Not for
-// *tls.Conn, which does not recover from a timed-out write.
-func WriteFull(conn net.Conn, p []byte, timeout time.Duration) (n int, err error) {
-	defer conn.SetWriteDeadline(time.Time{}) // cannot fail but on a closed conn
-	for {
-		if err := conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
-			return n, fmt.Errorf("write: %w", err)
-		}
-		taken, err := conn.Write(p[n:])
-		n += taken
-		switch {
-		case err == nil && n < len(p):
-			return n, io.ErrShortWrite // against the contract of io.Writer
-		case err == nil:
-			return n, nil
-		case taken == 0 || !errors.Is(err, os.ErrDeadlineExceeded):
-			return n, fmt.Errorf("write: %d of %d bytes: %w", n, len(p), err)
+			return ended(context.Cause(ctx))
 		}
 	}
 }

@@ -1,0 +1,37 @@
+package ch04
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+)
+
+// WriteFull writes all of p to conn, although single writes time out: it goes on
+// after the bytes that were taken, never from the start, which would send them twice.
+// Each write may take timeout, above 0; a write that timed out without taking a single
+// byte ends it with os.ErrDeadlineExceeded, because then the peer has stopped.
+//
+// It returns the bytes taken: by our kernel, not by the peer. It leaves no write
+// deadline behind. Any other error ends it at once, as it ends the conn. Not for
+// *tls.Conn, which does not recover from a timed-out write.
+func WriteFull(conn net.Conn, p []byte, timeout time.Duration) (n int, err error) {
+	defer conn.SetWriteDeadline(time.Time{}) // cannot fail but on a closed conn
+	for {
+		if err := conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+			return n, fmt.Errorf("write: %w", err)
+		}
+		taken, err := conn.Write(p[n:])
+		n += taken
+		switch {
+		case err == nil && n < len(p):
+			return n, io.ErrShortWrite // against the contract of io.Writer
+		case err == nil:
+			return n, nil
+		case taken == 0 || !errors.Is(err, os.ErrDeadlineExceeded):
+			return n, fmt.Errorf("write: %d of %d bytes: %w", n, len(p), err)
+		}
+	}
+}
