@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -54,7 +55,7 @@ func TestPayloads(t *testing.T) {
 		if err != nil {
 			t.Fatalf("Decode of value %d: %v", i, err)
 		}
-		if fmt.Sprintf("%T", got) != fmt.Sprintf("%T", want) || got.String() != want.String() {
+		if !reflect.DeepEqual(got, want) { // an empty payload is not a nil one
 			t.Errorf("value %d = %T %.40q, want %T %.40q", i, got, got, want, want)
 		}
 		t.Logf("[%T] %d bytes: %.30q", got, len(got.Bytes()), got)
