@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,17 +18,18 @@ const ProxyGrace = 500 * time.Millisecond
 // have ended or ctx has. It owns the connections: both are closed when it returns.
 //
 // The end of one direction is passed on by CloseWrite, and the other one goes on: a
-// client may send its request, half-close, and still get the whole answer. A conn
-// without CloseWrite, like one of net.Pipe, hears of the end only when both
-// directions have ended.
+// client may send its request, half-close, and still get the whole answer. Between two
+// conns without CloseWrite, like those of net.Pipe, the end of one is the end of both.
+// Where only the receiver lacks it, it hears of the end when both directions have ended.
 //
 // If a direction fails (ECONNRESET, say), the other gets ProxyGrace to bring over
 // what is on its way. The receiver of a direction that failed is reset where it is a
 // TCP conn: a stream that was cut must not look like one that ended. The same holds
 // for both directions if ctx ends first.
 //
-// Proxy returns nil if both streams passed whole; otherwise the errors of both
-// directions, joined, and context.Cause(ctx) if that was the reason.
+// Proxy returns nil if both streams passed whole; context.Cause(ctx), wrapped, if ctx
+// has ended; otherwise the errors of both directions, joined. One that was cut at the
+// end of ProxyGrace only says that its conn was closed.
 //
 // Hand it the *net.TCPConns themselves: on Linux the bytes then never leave the
 // kernel (splice(2)). Any wrapper, for logging or deadlines, sends them through user
@@ -62,21 +64,30 @@ func proxyRun(
 ) error {
 	defer client.Close()
 	defer server.Close()
-	stop := context.AfterFunc(ctx, func() {
-		proxyReset(client) // unblocks both directions
+	end := func() { // unblocks both directions, whatever deadlines they set
+		proxyReset(client)
 		proxyReset(server)
-	})
+	}
+	stop := context.AfterFunc(ctx, end)
 	defer stop()
 
+	var whole atomic.Bool // the end of one direction was the end of both
+	var failed sync.Once
+	var grace *time.Timer // runs from the first failure on
 	half := func(name string, dst, src net.Conn) error {
-		if err := copyHalf(dst, src); err != nil {
-			end := time.Now().Add(ProxyGrace)
-			dst.SetReadDeadline(end)  // cannot fail but on a closed conn, and then
-			src.SetWriteDeadline(end) // the other direction has ended already
+		err := copyHalf(dst, src)
+		if whole.Load() && (errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)) {
+			return nil // closed just below
+		} else if err != nil {
+			failed.Do(func() { grace = time.AfterFunc(ProxyGrace, end) })
 			return fmt.Errorf("proxy: %s: %w", name, err)
 		}
-		if c, ok := dst.(interface{ CloseWrite() error }); ok {
+		_, srcHalves := src.(proxyHalfCloser)
+		if c, ok := dst.(proxyHalfCloser); ok {
 			c.CloseWrite() // fails if dst is gone, which the other direction reports
+		} else if !srcHalves {
+			whole.Store(true)
+			dst.Close()
 		}
 		return nil
 	}
@@ -88,6 +99,7 @@ func proxyRun(
 	if up == nil && down == nil {
 		return nil
 	}
+	grace.Stop()
 	if up != nil {
 		proxyReset(server)
 	}
@@ -99,6 +111,8 @@ func proxyRun(
 	}
 	return errors.Join(up, down)
 }
+
+type proxyHalfCloser interface{ CloseWrite() error }
 
 // proxyReset closes c so that its peer reads ECONNRESET and not io.EOF.
 func proxyReset(c net.Conn) {

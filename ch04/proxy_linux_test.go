@@ -60,7 +60,7 @@ func (c proxyLinuxWrapped) CloseWrite() error { return c.Conn.(*net.TCPConn).Clo
 // reads are all there are. Wrapped ones: the proxy reads them as well. A Relay reads
 // what is small, and so the first bytes of a transfer.
 func TestProxySplices(t *testing.T) {
-	const size = 4 << 20
+	const size = 2 << 20
 	for _, tc := range []struct {
 		name   string
 		run    func(ctx context.Context, client, server net.Conn) error
@@ -104,7 +104,7 @@ func TestProxySplices(t *testing.T) {
 // What a pair of conns costs while nothing flows: goroutines and heap. Sockets are
 // the kernel's business, and so are Proxy's pipes.
 func TestProxyIdleMemory(t *testing.T) {
-	const pairs = 100
+	const pairs = 32
 	heap := func() uint64 {
 		runtime.GC()
 		runtime.GC() // the second one empties the pools
@@ -158,11 +158,48 @@ func TestProxyIdleMemory(t *testing.T) {
 	}
 }
 
+// A transfer that was cut leaves bytes in its pipe. They are one client's secret: no
+// later transfer may get them.
+func TestRelayPipesAreEmpty(t *testing.T) {
+	client, c := proxyLinuxPair(t)
+	s, _ := proxyLinuxPair(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- ch04.Relay{}.Run(ctx, c, s) }()
+	secret := bytes.Repeat([]byte("secret"), 10<<10)
+	for err := error(nil); err == nil; { // nobody reads: until all buffers are full
+		client.SetWriteDeadline(time.Now().Add(20 * time.Millisecond)) // it is open
+		_, err = client.Write(secret)
+	}
+	cancel()
+	<-done // an error by design: the stream was cut
+
+	want := bytes.Repeat([]byte("public"), 40<<10)
+	for range 9 { // one more than the pipes that are kept
+		client, c := proxyLinuxPair(t)
+		s, server := proxyLinuxPair(t)
+		go func() { done <- ch04.Relay{}.Run(t.Context(), c, s) }()
+		go func() {
+			client.Write(want) // a failure shows in what is read
+			client.Close()
+		}()
+		got, err := io.ReadAll(server)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("got %d bytes, %v, %d secrets, want %d bytes",
+				len(got), err, bytes.Count(got, []byte("secret")), len(want))
+		}
+		server.Close()
+		if err := <-done; err != nil {
+			t.Errorf("Run = %v, want nil", err)
+		}
+	}
+}
+
 // A Relay has a pipe only while much is flowing: pairs that have carried a transfer and
 // wait for the next one keep no descriptor but their sockets. A few pipes of the
 // process stay open, to be used again.
 func TestRelayKeepsNoPipes(t *testing.T) {
-	const pairs, size, kept = 20, 1 << 20, 2 * 8
+	const pairs, size, kept = 8, 256 << 10, 2 * 8
 	descriptors := func() int {
 		list, err := os.ReadDir("/proc/self/fd")
 		if err != nil {

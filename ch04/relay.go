@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Copy with: proxy.go, relay_linux.go, relay_other.go.
+// Copy with: proxy.go, relay_linux.go, relay_pipe_linux.go, relay_other.go.
 
 // ErrIdle is the reason why a Relay ended a connection on which nothing moved.
 var ErrIdle = errors.New("relay: idle for too long")
@@ -94,7 +94,7 @@ func relaySplice(dst, src net.Conn, idle time.Duration, moved func()) error {
 			moved()
 		}
 		if idle <= 0 || !errors.Is(err, os.ErrDeadlineExceeded) || time.Now().Before(end) {
-			return err // also if someone else set a deadline, to end this direction
+			return err // also a deadline that the caller set
 		}
 	}
 }
@@ -111,8 +111,10 @@ func relayPlain(dst, src net.Conn, moved func()) error {
 		n, err := src.Read(*b)
 		if n > 0 {
 			moved()
-			if _, werr := dst.Write((*b)[:n]); werr != nil {
+			if m, werr := dst.Write((*b)[:n]); werr != nil {
 				return werr
+			} else if m < n {
+				return io.ErrShortWrite // against the contract of io.Writer
 			}
 			moved()
 		}

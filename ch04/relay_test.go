@@ -73,7 +73,7 @@ func relayStart(t *testing.T, r ch04.Relay) (client, server *net.TCPConn, done c
 	return client, server, done
 }
 
-// Small messages, then several MiB both ways at once, then a half-close.
+// Small messages, then more than a MiB, which is full flow, a half-close, and the answer.
 func TestRelay(t *testing.T) {
 	for name, r := range relayKinds {
 		t.Run(name, func(t *testing.T) {
@@ -87,8 +87,8 @@ func TestRelay(t *testing.T) {
 					t.Fatalf("sent %q, got %q, %v", out, in, err)
 				}
 			}
-			up := bytes.Repeat([]byte("abcdefgh"), 1<<18)     // 2 MiB
-			down := bytes.Repeat([]byte("0123456789"), 1<<16) // 640 KiB
+			up := bytes.Repeat([]byte("abcdefgh"), 160<<10)    // 1.25 MiB
+			down := bytes.Repeat([]byte("0123456789"), 20<<10) // 200 KiB
 			var wg sync.WaitGroup
 			send := func(c *net.TCPConn, p []byte) {
 				if _, err := c.Write(p); err != nil {
@@ -97,17 +97,18 @@ func TestRelay(t *testing.T) {
 				c.CloseWrite()
 			}
 			wg.Go(func() { send(client, up) })
-			wg.Go(func() {
-				got, err := io.ReadAll(server)
-				if err != nil || !bytes.Equal(got, up) {
-					t.Errorf("server got %d bytes, %v, want %d", len(got), err, len(up))
+			receive := func(who string, c *net.TCPConn, want []byte) {
+				got := make([]byte, len(want)+1) // room for one byte too many
+				n, err := io.ReadFull(c, got)
+				if err != io.ErrUnexpectedEOF || !bytes.Equal(got[:n], want) {
+					t.Errorf("%s got %d bytes, %v, want %d", who, n, err, len(want))
 				}
+			}
+			wg.Go(func() {
+				receive("server", server, up)
 				send(server, down) // the client has half-closed already
 			})
-			got, err := io.ReadAll(client)
-			if err != nil || !bytes.Equal(got, down) {
-				t.Errorf("client got %d bytes, %v, want %d", len(got), err, len(down))
-			}
+			receive("client", client, down)
 			wg.Wait()
 			if err := <-done; err != nil {
 				t.Errorf("Run = %v, want nil", err)
@@ -116,24 +117,29 @@ func TestRelay(t *testing.T) {
 	}
 }
 
+// A cut stream is cut for its receiver too. The receiver has sent all it had, so that
+// nothing else is left to wait for.
 func TestRelayReset(t *testing.T) {
-	t.Parallel() // with the others that take ProxyGrace
-	var kinds sync.WaitGroup
 	for name, r := range relayKinds {
-		client, c := relayPair(t)
-		s, server := relayPair(t)
-		client.SetLinger(0)
-		client.Close() // the server neither reads nor writes
-		kinds.Go(func() {
-			if err := r.Run(t.Context(), c, s); err == nil {
-				t.Errorf("%s: Run = nil, want an error", name)
+		for _, from := range []string{"client", "server"} {
+			sender, receiver, done := relayStart(t, r)
+			if from == "server" {
+				sender, receiver = receiver, sender
 			}
-			if _, err := server.Read(make([]byte, 1)); err == nil || err == io.EOF {
-				t.Errorf("%s: the server read %v, want a reset", name, err)
+			receiver.CloseWrite() // a failure shows in the read
+			if n, err := sender.Read(make([]byte, 1)); err != io.EOF {
+				t.Fatalf("%s: the %s read %d, %v, want io.EOF", name, from, n, err)
 			}
-		})
+			sender.SetLinger(0)
+			sender.Close()
+			if err := <-done; err == nil {
+				t.Errorf("%s: the %s reset, Run = nil, want an error", name, from)
+			}
+			if _, err := receiver.Read(make([]byte, 1)); err == nil || err == io.EOF {
+				t.Errorf("%s: the %s reset, its peer read %v", name, from, err)
+			}
+		}
 	}
-	kinds.Wait()
 }
 
 // The timeout counts from the last byte in either direction, and a conn on which
@@ -216,6 +222,26 @@ func TestRelayContext(t *testing.T) {
 			}
 		}
 	}
+}
+
+// relayShort is a conn with a faulty Write: it takes half and reports no error.
+type relayShort struct{ net.Conn }
+
+func (c relayShort) Write(p []byte) (int, error) { return c.Conn.Write(p[:len(p)/2]) }
+
+// A byte that is lost must not go unnoticed.
+func TestRelayShortWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, c := net.Pipe()
+		s, server := net.Pipe()
+		go io.Copy(io.Discard, server)
+		go client.Write([]byte("hello")) // a failure shows in what Run returns
+		err := ch04.Relay{}.Run(t.Context(), c, relayShort{s})
+		if !errors.Is(err, io.ErrShortWrite) {
+			t.Errorf("Run = %v, want io.ErrShortWrite", err)
+		}
+		server.Close()
+	})
 }
 
 func ExampleRelay() {

@@ -1,0 +1,170 @@
+package ch04_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"network-programming-with-go/ch04"
+)
+
+// proxyFaultGoroutines fails the test if it leaves a goroutine behind.
+func proxyFaultGoroutines(t *testing.T) {
+	t.Helper()
+	before := runtime.NumGoroutine()
+	t.Cleanup(func() {
+		for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; {
+			if time.Now().After(end) {
+				stacks := make([]byte, 64<<10)
+				t.Fatalf("goroutines left:\n%s", stacks[:runtime.Stack(stacks, true)])
+			}
+			runtime.Gosched()
+		}
+	})
+}
+
+// proxyFaultPair returns the two ends of a TCP connection, closed after the test.
+func proxyFaultPair(t testing.TB) (*net.TCPConn, *net.TCPConn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	dialed, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dialed.Close() })
+	accepted, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { accepted.Close() })
+	return dialed.(*net.TCPConn), accepted.(*net.TCPConn)
+}
+
+// proxyFaultStart runs Proxy between two connections and returns their outer ends.
+func proxyFaultStart(t testing.TB, ctx context.Context) (client, server *net.TCPConn, done chan error) {
+	t.Helper()
+	client, c := proxyFaultPair(t)
+	s, server := proxyFaultPair(t)
+	done = make(chan error, 1)
+	go func() { done <- ch04.Proxy(ctx, c, s) }()
+	return client, server, done
+}
+
+// A reset on one side ends the other, by a reset: half an answer is no answer.
+func TestProxyReset(t *testing.T) {
+	t.Parallel() // beside others that wait: this takes ProxyGrace
+	client, server, done := proxyFaultStart(t, t.Context())
+	io.WriteString(client, "begin") // a failure shows in the next read
+	if _, err := io.ReadFull(server, make([]byte, 5)); err != nil {
+		t.Fatal(err)
+	}
+	client.SetLinger(0)
+	client.Close()
+	// The server neither reads more nor writes: only the proxy can end this.
+	err := <-done
+	if runtime.GOOS != "windows" && !errors.Is(err, syscall.ECONNRESET) || err == nil {
+		t.Errorf("Proxy = %v, want ECONNRESET", err)
+	}
+	t.Logf("Proxy = %v", strings.ReplaceAll(fmt.Sprint(err), "\n", "; "))
+	if _, err := server.Read(make([]byte, 1)); err == nil || err == io.EOF {
+		t.Errorf("the server read %v, want a reset", err)
+	}
+}
+
+// The server answers without reading the request to its end, and goes: the client
+// must still get the answer although its own direction failed.
+func TestProxyAnswerBeforeReset(t *testing.T) {
+	proxyFaultGoroutines(t)
+	client, server, done := proxyFaultStart(t, t.Context())
+	io.WriteString(server, "413 too large") // a failure shows in the next read
+	server.CloseWrite()
+	got, err := io.ReadAll(client)
+	if err != nil || string(got) != "413 too large" {
+		t.Errorf("answer = %q, %v", got, err)
+	}
+	server.Close()
+	for err == nil { // until the proxy's side of the server is found dead
+		_, err = client.Write(make([]byte, 64<<10))
+	}
+	if err := <-done; err == nil {
+		t.Error("Proxy = nil, want the error of the client's direction")
+	}
+}
+
+func TestProxyContext(t *testing.T) {
+	proxyFaultGoroutines(t)
+	reason := errors.New("maintenance")
+	for name, before := range map[string]func(client, server net.Conn){
+		"idle": func(client, server net.Conn) {},
+		"both writers stalled": func(client, server net.Conn) { // nobody reads
+			for _, c := range []net.Conn{client, server} {
+				c.SetWriteDeadline(time.Now().Add(20 * time.Millisecond)) // it is open
+				for err := error(nil); err == nil; {
+					_, err = c.Write(make([]byte, 64<<10))
+				}
+			}
+		},
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		client, server, done := proxyFaultStart(t, ctx)
+		before(client, server)
+		cancel(reason)
+		if err := <-done; !errors.Is(err, reason) {
+			t.Errorf("%s: Proxy = %v, want %v", name, err, reason)
+		}
+		for _, c := range []net.Conn{client, server} {
+			if _, err := io.Copy(io.Discard, c); err == nil {
+				t.Errorf("%s: the end of ctx looks like the end of the stream", name)
+			}
+		}
+		_, _, done = proxyFaultStart(t, ctx) // it has ended before the call
+		if err := <-done; !errors.Is(err, reason) {
+			t.Errorf("Proxy after the end of ctx = %v, want %v", err, reason)
+		}
+	}
+}
+
+// Conns of any kind will do. One direction fails, the other is silent for ever: it
+// gets ProxyGrace and not a moment more, whatever deadlines the copying sets itself.
+func TestProxyGrace(t *testing.T) {
+	for name, run := range map[string]func(context.Context, net.Conn, net.Conn) error{
+		"Proxy":             ch04.Proxy,
+		"Relay":             ch04.Relay{IdleTimeout: time.Minute}.Run,
+		"Relay with Splice": ch04.Relay{IdleTimeout: time.Second, Splice: true}.Run,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			client, c := net.Pipe()
+			s, server := net.Pipe()
+			defer client.Close()
+			defer server.Close()
+			s.SetWriteDeadline(time.Now())   // makes one direction fail,
+			go client.Write([]byte("hello")) // as soon as there is something to send
+			start := time.Now()
+			err := run(t.Context(), c, s)
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%s = %v, want os.ErrDeadlineExceeded", name, err)
+			}
+			if got := time.Since(start); got != ch04.ProxyGrace {
+				t.Errorf("%s ended after %v, want %v", name, got, ch04.ProxyGrace)
+			}
+			for _, dir := range []string{"client to server", "server to client"} {
+				if !strings.Contains(fmt.Sprint(err), dir) {
+					t.Errorf("%s = %v, which does not name %s", name, err, dir)
+				}
+			}
+		})
+	}
+}
