@@ -7,19 +7,18 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
 	"log/slog"
 	"net"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 	"time"
 
 	"network-programming-with-go/ch04"
 )
 
-// Copy with: ../monitor.go, ../proxy.go, ../relay.go, ../relay_linux.go, ../relay_other.go.
+// Copy with: serve.go, ../monitor.go, ../proxy.go, ../relay.go, ../relay_linux.go,
+// ../relay_pipe_linux.go, ../relay_other.go.
 
 const usage = `proxy passes TCP connections on to another address.
 
@@ -34,9 +33,8 @@ Example:
 Flags:
 `
 
-const grace = 5 * time.Second // for open connections after a signal
-
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more ends no connection
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
@@ -66,14 +64,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "proxy: %v (try proxy -h)\n", err)
 		return 2
 	}
+	_, _, listenErr := net.SplitHostPort(*listen)
+	_, port, toErr := net.SplitHostPort(*to)
+	toPort, portErr := net.LookupPort("tcp", port)
 	wrong := ""
-	switch _, _, err := net.SplitHostPort(*to); {
+	switch {
 	case flags.NArg() > 0:
 		wrong = fmt.Sprintf("unexpected argument %q", flags.Arg(0))
+	case listenErr != nil:
+		wrong = fmt.Sprintf("-listen %s: want HOST:PORT", *listen)
 	case *to == "":
 		wrong = "-to is missing"
-	case err != nil:
-		wrong = fmt.Sprintf("-to: %v", err)
+	case toErr != nil:
+		wrong = fmt.Sprintf("-to %s: want HOST:PORT", *to)
+	case portErr != nil || toPort == 0:
+		wrong = fmt.Sprintf("-to %s: unknown port %q", *to, port)
 	case *dialTimeout <= 0:
 		wrong = fmt.Sprintf("-dial-timeout %v: want more than 0", *dialTimeout)
 	case *idleTimeout < 0:
@@ -104,86 +109,3 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	p.serve(ctx, l)
 	return 0
 }
-
-type proxy struct {
-	to      string
-	dialer  net.Dialer
-	relay   ch04.Relay
-	log     *slog.Logger
-	monitor io.Writer // nil: do not log the traffic
-}
-
-// serve owns l, the connections and the goroutines: all are gone when it returns.
-func (p *proxy) serve(ctx context.Context, l net.Listener) {
-	work, cancel := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx by grace
-	defer cancel()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer context.AfterFunc(ctx, func() {
-		l.Close() // unblocks Accept
-		time.AfterFunc(grace, cancel)
-	})()
-	defer l.Close()
-	const firstPause, maxPause = 5 * time.Millisecond, time.Second
-	pause := firstPause
-	for {
-		conn, err := l.Accept()
-		switch {
-		case err == nil:
-			pause = firstPause
-			wg.Go(func() { p.handle(work, conn) })
-		case ctx.Err() != nil:
-			return
-		default:
-			// Out of descriptors or memory, or a peer gone before its turn: to end
-			// would drop all connections for the sake of one.
-			p.log.Warn("accept failed", "error", err, "pause", pause)
-			select {
-			case <-time.After(pause):
-			case <-ctx.Done():
-			}
-			pause = min(2*pause, maxPause)
-		}
-	}
-}
-
-// handle owns client.
-func (p *proxy) handle(ctx context.Context, client net.Conn) {
-	defer client.Close()
-	peer := client.RemoteAddr()
-	server, err := p.dialer.DialContext(ctx, "tcp", p.to)
-	if err != nil {
-		p.log.Warn("connecting failed", "client", peer, "error", err)
-		if tcp, ok := client.(*net.TCPConn); ok {
-			tcp.SetLinger(0) // a reset: an empty answer would look like one
-		}
-		return
-	}
-	if p.monitor != nil {
-		name := peer.String() + " -> "
-		client = monitored(client, log.New(p.monitor, name, log.Lmicroseconds|log.Lmsgprefix))
-		name = peer.String() + " <- "
-		server = monitored(server, log.New(p.monitor, name, log.Lmicroseconds|log.Lmsgprefix))
-	}
-	switch err := p.relay.Run(ctx, client, server); {
-	case errors.Is(err, ch04.ErrIdle):
-		p.log.Info("idle connection ended", "client", peer)
-	case err != nil:
-		p.log.Warn("connection failed", "client", peer, "error", err)
-	}
-}
-
-// A monitoredConn logs what is read from it. It embeds the interface, not the
-// *net.TCPConn, whose WriteTo would pass the log by.
-type monitoredConn struct {
-	net.Conn
-	r io.Reader
-}
-
-func monitored(c net.Conn, l *log.Logger) net.Conn {
-	return monitoredConn{c, io.TeeReader(c, &ch04.Monitor{Logger: l})}
-}
-
-func (c monitoredConn) Read(p []byte) (int, error)  { return c.r.Read(p) }
-func (c monitoredConn) CloseWrite() error           { return c.Conn.(*net.TCPConn).CloseWrite() }
-func (c monitoredConn) SetLinger(seconds int) error { return c.Conn.(*net.TCPConn).SetLinger(seconds) }
