@@ -258,13 +258,13 @@ func TestProxyCommand(t *testing.T) {
 			"timeout": {"-dial-timeout", "1ns", "-to", target},
 		} {
 			p := proxyCommandRun(t, bin, args...)
-			conn, err := net.Dial("tcp", p.addr)
-			if err != nil {
-				t.Fatal(err)
+			conn, err := net.Dial("tcp", p.addr) // under load it is the first to hear of a reset
+			if err == nil {
+				defer conn.Close()
+				_, err = conn.Read(make([]byte, 1))
 			}
-			defer conn.Close()
-			if n, err := conn.Read(make([]byte, 1)); err == nil || err == io.EOF {
-				t.Errorf("%s: read %d, %v, want a reset", want, n, err)
+			if err == nil || err == io.EOF {
+				t.Errorf("%s: read %v, want a reset", want, err)
 			}
 			log := p.stop(t)
 			if !strings.Contains(log, "connecting failed") || !strings.Contains(log, want) {

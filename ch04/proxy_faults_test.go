@@ -54,7 +54,9 @@ func proxyFaultPair(t testing.TB) (*net.TCPConn, *net.TCPConn) {
 }
 
 // proxyFaultStart runs Proxy between two connections and returns their outer ends.
-func proxyFaultStart(t testing.TB, ctx context.Context) (client, server *net.TCPConn, done chan error) {
+func proxyFaultStart(t testing.TB, ctx context.Context) (
+	client, server *net.TCPConn, done chan error,
+) {
 	t.Helper()
 	client, c := proxyFaultPair(t)
 	s, server := proxyFaultPair(t)

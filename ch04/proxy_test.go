@@ -54,7 +54,9 @@ func proxyPair(t testing.TB) (*net.TCPConn, *net.TCPConn) {
 }
 
 // proxyStart runs Proxy between two connections and returns their outer ends.
-func proxyStart(t testing.TB, ctx context.Context) (client, server *net.TCPConn, done chan error) {
+func proxyStart(t testing.TB, ctx context.Context) (
+	client, server *net.TCPConn, done chan error,
+) {
 	t.Helper()
 	client, c := proxyPair(t)
 	s, server := proxyPair(t)

@@ -97,6 +97,8 @@ func monitored(c net.Conn, l *log.Logger) net.Conn {
 	return monitoredConn{c, io.TeeReader(c, &ch04.Monitor{Logger: l})}
 }
 
-func (c monitoredConn) Read(p []byte) (int, error)  { return c.r.Read(p) }
-func (c monitoredConn) CloseWrite() error           { return c.Conn.(*net.TCPConn).CloseWrite() }
-func (c monitoredConn) SetLinger(seconds int) error { return c.Conn.(*net.TCPConn).SetLinger(seconds) }
+func (c monitoredConn) Read(p []byte) (int, error) { return c.r.Read(p) }
+
+// What Proxy looks for in a conn, to pass on ends and resets.
+func (c monitoredConn) CloseWrite() error       { return c.Conn.(*net.TCPConn).CloseWrite() }
+func (c monitoredConn) SetLinger(sec int) error { return c.Conn.(*net.TCPConn).SetLinger(sec) }
