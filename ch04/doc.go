@@ -6,7 +6,6 @@
 //   - read_test.go: reads into a buffer, and why a read is not a message
 //   - scanner.go: ScanDelimited, messages that end with a delimiter
 //   - types.go: Payload, Binary, String and Decode, messages that begin with a length
-//   - types_wire.go: how they are read and written
 //   - proxy.go: Proxy and ProxyConn, both directions, half-close, resets, splice
 //   - relay.go: Relay, a proxy for thousands of connections, with an idle timeout
 //   - relay_linux.go, relay_other.go: how a Relay copies, by platform
