@@ -53,7 +53,7 @@ func (s *summer) check(list string) bool {
 		}
 		proper++
 		name := it.name
-		if strings.ContainsAny(name, "\n\r") {
+		if strings.Contains(name, "\n") {
 			name = `\` + escape(name)
 		}
 		switch {
@@ -74,7 +74,7 @@ func (s *summer) check(list string) bool {
 	})
 	switch {
 	case broken != nil:
-		s.complain("%s: %s", shown, reason(broken))
+		s.complain("%s: read error", shown)
 		return false
 	case proper == 0:
 		s.complain("%s: no properly formatted checksum lines found", shown)
@@ -151,6 +151,8 @@ func (f *lineForms) parseLine(text string) (item, bool) {
 		}
 	} else if m := taggedLine.FindStringSubmatch(text); m != nil {
 		it.name, it.digest = m[1], m[2]
+	} else {
+		return item{}, false
 	}
 	if escaped {
 		name, ok := unescape(it.name)
@@ -159,5 +161,5 @@ func (f *lineForms) parseLine(text string) (item, bool) {
 		}
 		it.name = name
 	}
-	return it, it.name != "" && !strings.Contains(it.name, "\x00")
+	return it, !strings.Contains(it.name, "\x00") // as in lists that end lines with zeros
 }

@@ -26,6 +26,7 @@ Options:
   -t, --text            mark names with a space (the default)
   -z, --zero            end lines with a zero byte, and escape no names
   -h, --help            print this help
+      --version         print what this program is
 
 For --check only:
       --ignore-missing  say nothing of files that are missing
@@ -46,17 +47,18 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "sha512-256sum: %v\nTry 'sha512-256sum --help' for more information.\n", err)
 		return 2
 	}
-	if o.help {
-		fmt.Fprint(stdout, usage)
-		return 0
-	}
 	s := &summer{options: o, stdin: stdin, out: stdout, err: stderr}
 	ok := true
-	if o.check {
+	switch {
+	case o.help:
+		s.write(usage)
+	case o.version:
+		s.write("sha512-256sum (network-programming-with-go)\n")
+	case o.check:
 		for _, name := range o.files {
 			ok = s.check(name) && ok
 		}
-	} else {
+	default:
 		ok = s.print()
 	}
 	if s.failed != nil {

@@ -2,9 +2,12 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 	"syscall"
+	"unicode"
+	"unicode/utf8"
 )
 
 var (
@@ -34,32 +37,60 @@ func unescape(text string) (string, bool) {
 	return name.String(), true
 }
 
-// quote puts a name that a shell would take apart, or a terminal obey, into quotes.
+// quote puts a name that a shell would take apart, or a terminal obey, into quotes, from
+// which a shell gets the name back: 'a b', "it's", 'a'$'\n”b'.
 func quote(name string) string {
-	plain := func(r rune) bool {
-		return r > 0x7f || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' ||
-			strings.ContainsRune("%+,-./:=@_]{}", r)
+	bare := name != "" && name != "{" && name != "}"
+	double, escaping := true, false // "..." would do; within $'...'
+	single := []byte{'\''}
+	for i := 0; i < len(name); {
+		r, size := utf8.DecodeRuneInString(name[i:])
+		char := name[i : i+size]
+		i += size
+		if r == utf8.RuneError && size == 1 || !unicode.IsPrint(r) {
+			bare, double = false, false
+			if !escaping {
+				escaping = true
+				single = append(single, "'$'"...)
+			}
+			single = appendEscaped(single, char)
+			continue
+		}
+		switch {
+		case strings.Contains("!\"$&()*;<=>?[\\^`|", char):
+			bare, double = false, false
+		case strings.Contains(" ':", char), i == 1 && strings.Contains("#~", char):
+			bare = false
+		case strings.Contains("#~{}", char):
+			double = false
+		}
+		switch {
+		case char == "'":
+			char = `'\''`
+		case escaping:
+			char = "''" + char
+		}
+		single, escaping = append(single, char...), false
 	}
-	if name != "" && strings.IndexFunc(name, func(r rune) bool { return !plain(r) }) < 0 {
+	switch {
+	case bare:
 		return name
+	case double && strings.Contains(name, "'"):
+		return `"` + name + `"`
 	}
-	var b strings.Builder
-	b.WriteByte('\'')
-	for i := range len(name) {
-		switch c := name[i]; {
-		case c == '\'':
-			b.WriteString(`'\''`)
-		case c == '\n':
-			b.WriteString(`'$'\n''`)
-		case c < ' ' || c == 0x7f:
-			const octal = "01234567"
-			b.WriteString(`'$'\` + string([]byte{octal[c>>6], octal[c>>3&7], octal[c&7]}) + `''`)
-		default:
-			b.WriteByte(c)
+	return string(append(single, '\''))
+}
+
+// appendEscaped appends bytes as they are written within $'...'.
+func appendEscaped(b []byte, char string) []byte {
+	for _, c := range []byte(char) {
+		if i := strings.IndexByte("\a\b\t\n\v\f\r", c); i >= 0 {
+			b = append(b, '\\', "abtnvfr"[i])
+		} else {
+			b = fmt.Appendf(b, `\%03o`, c)
 		}
 	}
-	b.WriteByte('\'')
-	return b.String()
+	return b
 }
 
 // reason returns why, without the operation and the path that Go's errors add.
