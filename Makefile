@@ -1,13 +1,20 @@
 # Every target with its one line: make help.
 
 GO          ?= go
+export GO
+
+# Under -race a program sleeps for a second at exit, in case goroutines that outlive it are
+# about to race. Here none outlive their tests, and each test binary would sleep.
+GORACE      ?= atexit_sleep_ms=0
+export GORACE
+
 COUNT       ?= 50
 FUZZTIME    ?= 10s
 RELEASES    ?= go1.26.8 go1.27.4
 STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BENCHSTAT    = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 BENCHCOUNT  ?= 6
-BENCHOUT    ?= /tmp/network-programming-with-go.bench
+BENCHOUT    ?= bench.out
 
 .DEFAULT_GOAL := help
 
@@ -15,7 +22,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
 
 demo: ## run each chapter's programs and check what they print
-	@GO="$(GO)" .github/scripts/demo.sh
+	@.github/scripts/demo.sh
 
 test: cc ## every test and benchmark, with the race detector
 	$(GO) test -timeout 300s -race -bench=. ./...
@@ -29,7 +36,7 @@ test-releases: cc ## every test under both supported Go releases
 check: format vet staticcheck imports alone snippets notes links commands ## everything that needs no test run
 
 format: ## gofmt has nothing to change
-	@out="$$(gofmt -l .)"; test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+	@out="$$(gofmt -l .)" || exit 1; test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
 
 vet: ## go vet for linux, darwin, windows and freebsd
 	@for os in linux darwin windows freebsd; do \
@@ -64,18 +71,20 @@ flake: cc ## every test COUNT times (50), with the race detector
 	$(GO) test -timeout 60m -race -count=$(COUNT) ./...
 
 bench: ## benchmarks without the race detector, several runs, by benchstat
-	$(GO) test -timeout 60m -run='^$$' -bench=. -count=$(BENCHCOUNT) ./... > $(BENCHOUT)
+	$(GO) test -timeout 60m -run='^$$' -bench=. -count=$(BENCHCOUNT) ./... > $(BENCHOUT) || \
+		{ cat $(BENCHOUT); exit 1; }
 	$(GO) run $(BENCHSTAT) $(BENCHOUT)
 
 cover: ## statement coverage by package
 	$(GO) test -cover ./...
 
-clean: ## forget test results and fuzzing caches of this module
-	$(GO) clean -testcache -fuzzcache
+clean: ## remove what tests, benchmarks and fuzzing left of this module
+	rm -rf "$$($(GO) env GOCACHE)/fuzz/$$($(GO) list -m)"
 	rm -f *.test *.prof *.out ch*/*.test ch*/*.prof ch*/*.out
 
 # The race detector is C: without a compiler the error of go test is hard to read.
 cc:
+	@command -v $(GO) >/dev/null || { echo "$(GO) is not found: see https://go.dev/doc/install" >&2; exit 1; }
 	@cc="$$($(GO) env CC)"; command -v "$${cc%% *}" >/dev/null || { \
 		echo "the race detector needs a C compiler, and $$cc is not found: install gcc or clang," >&2; \
 		echo "or run the tests without it: $(GO) test ./..." >&2; exit 1; }

@@ -1,41 +1,57 @@
 #!/bin/sh
 # Copies each source file into an empty module, with exactly the files that its
 # "Copy with:" line names, and has it compiled there for each system that it is meant for.
+# Then it leaves out one of the named files after the other: each must be missed by some
+# system, or the line names too much. A twin, as name_other.go of name_linux.go, may be named.
 # go vet compiles without linking, so that a part of a command needs no main function.
 set -eu
 cd "$(dirname "$0")/../.."
-top=$(pwd)
-failed=$(mktemp)
-trap 'rm -f "$failed"' EXIT
-export top failed
+GO=${GO:-go}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+export GO tmp
 
-git ls-files --cached --others --exclude-standard '*.go' ':!:*_test.go' |
-	xargs -P "$(getconf _NPROCESSORS_ONLN)" -I{} sh -c '
-		[ -e "$1" ] || exit 0
-		dir=$(dirname "$1")
-		module=$(mktemp -d)
-		trap "rm -rf \"$module\"" EXIT
-		printf "module network-programming-with-go\n\ngo 1.26\n" >"$module/go.mod"
-		with=$(awk "/^\/\/ Copy with: /, /\.\$/" "$1" | tr "\n" " " |
-			sed "s|// Copy with:||; s|//||g; s|\. *\$||; s|,| |g")
-		for name in "$(basename "$1")" $with; do
-			if ! [ -e "$dir/$name" ]; then
-				echo "$1: Copy with: $name: no such file"
-				echo "$1" >>"$failed"
-				exit 0
-			fi
-			mkdir -p "$module/$(dirname "$dir/$name")"
-			cp -R "$dir/$name" "$module/$dir/$name"
+find ch* -name '*.go' ! -name '*_test.go' >"$tmp/files"
+[ -s "$tmp/files" ] || { echo "no source files found"; exit 1; }
+xargs -P "$(getconf _NPROCESSORS_ONLN)" -I{} sh -c '
+	fail() {
+		printf "%s\n" "$1: $2"
+		echo "$1" >>"$tmp/failed"
+	}
+	dir=$(dirname "$1")
+	module=$(mktemp -d "$tmp/module.XXXXXX")
+	printf "module network-programming-with-go\n\ngo 1.26\n" >"$module/go.mod"
+	with=$(awk "/^\/\/ Copy with: /, /\.\$/" "$1" | tr "\n" " " |
+		sed "s|// Copy with:||g; s|//||g; s|\. *\$||; s|,| |g")
+	for name in "$(basename "$1")" $with; do
+		[ -e "$dir/$name" ] || { fail "$1" "Copy with: $name: no such file"; exit 0; }
+		mkdir -p "$module/$(dirname "$dir/$name")"
+		cp -R "$dir/$name" "$module/$dir/$name"
+	done
+	systems=""
+	for os in linux darwin windows freebsd; do
+		if out=$(cd "$module" && GOOS=$os "$GO" vet "./$dir" 2>&1); then
+			systems="$systems $os"
+			continue
+		fi
+		case $out in
+		*"build constraints exclude"*) ;;
+		*) fail "$1" "does not build alone for $os: $out" ;;
+		esac
+	done
+	[ -n "$systems" ] || fail "$1" "builds nowhere"
+	try=build # it is quicker, but wants a main function of a command
+	grep -q "^package main" "$1" && try=vet
+	for name in $with; do
+		[ "${name%_*}" != "$(basename "${1%_*}")" ] || continue # its twin for other systems
+		mv "$module/$dir/$name" "$tmp/aside.$$"
+		missed=""
+		for os in $systems; do
+			(cd "$module" && GOOS=$os "$GO" $try "./$dir" >/dev/null 2>&1) || { missed=yes; break; }
 		done
-		built=""
-		for os in linux darwin windows freebsd; do
-			out=$(cd "$module" && GOOS=$os go vet "./$dir" 2>&1) && built=yes && continue
-			case $out in
-			*"build constraints exclude"*) ;;
-			*) printf "%s does not build alone for %s:\n%s\n" "$1" "$os" "$out"
-				echo "$1" >>"$failed" ;;
-			esac
-		done
-		[ -n "$built" ] || { echo "$1 builds nowhere"; echo "$1" >>"$failed"; }
-	' _ {}
-! [ -s "$failed" ]
+		mv "$tmp/aside.$$" "$module/$dir/$name"
+		[ -n "$missed" ] || fail "$1" "Copy with: $name: builds without it"
+	done
+	rm -rf "$module"
+' _ {} <"$tmp/files"
+[ ! -s "$tmp/failed" ]
