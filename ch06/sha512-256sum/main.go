@@ -1,5 +1,6 @@
 // Command sha512-256sum prints or checks SHA-512/256 digests, as sha512sum of GNU
-// coreutils does SHA-512 digests.
+// coreutils does SHA-512 digests. Unlike that it exits with 2 on wrong use, and refuses a list
+// with zero bytes in it, of which sha512sum checks the first file only.
 package main
 
 import (
