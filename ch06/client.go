@@ -67,8 +67,11 @@ func (c *Client) Get(ctx context.Context, addr, name string, w io.Writer) (int64
 
 func (c *Client) get(ctx context.Context, addr, name string, w io.Writer, options bool) (int64, error) {
 	server, err := resolve(ctx, addr)
+	if ctx.Err() != nil {
+		err = context.Cause(ctx) // nothing is sent in vain, and a cut look-up is no failed one
+	}
 	if err != nil {
-		return 0, fmt.Errorf("tftp: %w", err)
+		return 0, fmt.Errorf("tftp: %s from %s: %w", name, addr, err)
 	}
 	request := &ReadReq{Filename: name}
 	asked := &terms{blockSize: cmp.Or(c.BlockSize, 1428), windowSize: cmp.Or(c.WindowSize, 64), size: -1}
@@ -147,6 +150,10 @@ func resolve(ctx context.Context, addr string) (netip.AddrPort, error) {
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
+	if port == 0 {
+		return netip.AddrPort{}, errors.New("no server has port 0")
+	}
+	host = cmp.Or(host, "localhost")                        // as net.Dial
 	ips, err := net.DefaultResolver.LookupIPAddr(ctx, host) // keeps zones, unlike LookupNetIP
 	if err != nil {
 		return netip.AddrPort{}, err

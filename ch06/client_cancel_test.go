@@ -1,0 +1,139 @@
+package ch06_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"network-programming-with-go/ch06"
+)
+
+// A server that never answers is asked again after 1, 2, 4, 8 and 8 seconds more, then
+// given up: in fake time, to the second.
+func TestClientGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn := &cancelSilence{start: time.Now(), wake: make(chan struct{}, 1)}
+		client := &ch06.Client{ListenPacket: func(string, string) (net.PacketConn, error) { return conn, nil }}
+		_, err := client.Get(t.Context(), "192.0.2.1:69", "f", io.Discard)
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("Get error = %v, want os.ErrDeadlineExceeded", err)
+		}
+		if got, want := fmt.Sprint(conn.sent, time.Since(conn.start)), "[0s 1s 3s 7s 15s 23s] 31s"; got != want {
+			t.Errorf("asked at %s, want %s", got, want)
+		}
+		t.Log(conn.sent, err)
+	})
+}
+
+// Cancelling ends a Get at once.
+func TestClientCancel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn := &cancelSilence{start: time.Now(), wake: make(chan struct{}, 1)}
+		client := &ch06.Client{ListenPacket: func(string, string) (net.PacketConn, error) { return conn, nil }}
+		reason := errors.New("the user pressed stop")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(2500*time.Millisecond, func() { cancel(reason) })
+		_, err := client.Get(ctx, "192.0.2.1:69", "f", io.Discard)
+		if !errors.Is(err, reason) || time.Since(conn.start) != 2500*time.Millisecond {
+			t.Errorf("Get error = %v after %v, want the cause after 2.5s", err, time.Since(conn.start))
+		}
+	})
+}
+
+// Nothing is sent where ctx has ended before, and its cause comes back: also where a name
+// would have been looked up first.
+func TestClientCancelledBefore(t *testing.T) {
+	reason := errors.New("no longer needed")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(reason)
+	client := &ch06.Client{ListenPacket: func(string, string) (net.PacketConn, error) {
+		t.Error("a socket was opened")
+		return nil, errors.ErrUnsupported
+	}}
+	for _, addr := range []string{"127.0.0.1:69", "localhost:69"} {
+		if _, err := client.Get(ctx, addr, "f", io.Discard); !errors.Is(err, reason) {
+			t.Errorf("Get from %s: error = %v, want the cause", addr, err)
+		}
+	}
+}
+
+// The server is told when a Get is cancelled in the middle of the file.
+func TestClientCancelTellsTheServer(t *testing.T) {
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() {
+		b := make([]byte, 2048)
+		_, client, err := server.ReadFrom(b)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		server.WriteTo([]byte("\x00\x03\x00\x01"+strings.Repeat("x", 512)), client) // the client's timer covers a loss
+		server.ReadFrom(b)                                                          // ACK 1
+		cancel()
+		if n, _, err := server.ReadFrom(b); err != nil || !strings.HasPrefix(string(b[:n]), "\x00\x05\x00\x00") {
+			t.Errorf("after the cancel the server got %q, %v, want ERROR 0", b[:n], err)
+		}
+	})
+	if _, err := (&ch06.Client{}).Get(ctx, server.LocalAddr().String(), "f", io.Discard); !errors.Is(err, context.Canceled) {
+		t.Errorf("Get error = %v, want context.Canceled", err)
+	}
+}
+
+// cancelSilence is a socket at which nothing ever arrives; it notes when it was written to.
+type cancelSilence struct {
+	net.PacketConn
+	start time.Time
+	sent  []time.Duration
+	wake  chan struct{}
+
+	mu       sync.Mutex
+	deadline time.Time
+}
+
+func (c *cancelSilence) WriteTo(b []byte, _ net.Addr) (int, error) {
+	c.sent = append(c.sent, time.Since(c.start))
+	return len(b), nil
+}
+
+func (c *cancelSilence) ReadFrom([]byte) (int, net.Addr, error) {
+	for {
+		c.mu.Lock()
+		left := time.Until(c.deadline)
+		c.mu.Unlock()
+		if left <= 0 {
+			return 0, nil, os.ErrDeadlineExceeded
+		}
+		select {
+		case <-time.After(left):
+		case <-c.wake:
+		}
+	}
+}
+
+func (c *cancelSilence) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	c.deadline = t
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func (c *cancelSilence) Close() error { return nil }
