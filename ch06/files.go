@@ -3,6 +3,7 @@ package ch06
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +23,8 @@ func openFile(fsys fs.FS, payload []byte, name string) (io.Reader, int64, func()
 		return bytes.NewReader(payload), int64(len(payload)), func() error { return nil }, nil
 	}
 	clean := strings.TrimPrefix(path.Clean("/"+strings.ReplaceAll(name, `\`, "/")), "/")
-	if !fs.ValidPath(clean) || clean == "" {
+	clean = cmp.Or(clean, ".") // the root itself
+	if !fs.ValidPath(clean) {
 		return nil, 0, nil, &Err{ErrNotFound, fmt.Sprintf("file not found: %.40q", name)}
 	}
 	// Opening a pipe would wait for its other end, so what is no file is not opened.
@@ -41,7 +43,12 @@ func openFile(fsys fs.FS, payload []byte, name string) (io.Reader, int64, func()
 		file.Close()
 		return nil, 0, nil, fileErr(clean, err)
 	}
-	return file, info.Size(), file.Close, nil
+	size := info.Size()
+	if size == 0 { // empty, or of unknown length, as below /proc
+		return file, 0, file.Close, nil
+	}
+	// A file that grows is sent as it was: clients may have made room for that and no more.
+	return io.LimitReader(file, size), size, file.Close, nil
 }
 
 // fileErr tells a client what it may know: not the path on this machine, nor why.

@@ -167,7 +167,7 @@ func (t *transfer) fill() error {
 		t.window = make([]byte, 0, int(blocks)*t.stride)
 	}
 	for n := t.inFlight(); !t.ended && n < t.windowSize; n++ {
-		if cap(t.window)-len(t.window) < t.stride { // the file has grown
+		if cap(t.window)-len(t.window) < t.stride { // the size was not known
 			t.window = append(make([]byte, 0, t.windowSize*t.stride), t.window...)
 		}
 		t.window = appendHeader(t.window, OpData, uint16(t.first+int64(n)))
