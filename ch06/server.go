@@ -50,7 +50,7 @@ type Server struct {
 	// MaxTransfers bounds the transfers at one time. A request beyond it is refused, unless
 	// many transfers have never been acknowledged, half of them all or at least 64 (but
 	// never less than 16), as in a flood of forged requests: then the oldest of those
-	// makes room, so that honest clients get in. 0 means 512.
+	// makes room, so that honest clients get in. 0 or less means 512.
 	MaxTransfers int
 
 	// Logger gets a line for each transfer that ends and each request refused. Nil is silent.

@@ -92,7 +92,7 @@ func (s *Server) admit(next *session, client netip.AddrPort) *Err {
 		}
 		return nil
 	}
-	limit := orDefault(s.MaxTransfers, 512)
+	limit := orDefault(max(0, s.MaxTransfers), 512)
 	full := len(s.sessions) >= limit && !s.evict(limit)
 	if full || s.running >= limit+4096 { // evicted ones end late where the FS hangs
 		return &Err{ErrUnknown, fmt.Sprintf("busy with %d transfers, try again later", limit)}
