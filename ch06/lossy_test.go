@@ -23,6 +23,7 @@ import (
 // plan, duplicates half as many, and delays as many as it drops so that others overtake
 // them. Each file must arrive unharmed, and within a bounded number of datagrams.
 func TestLossyNetwork(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		loss                  float64 // of datagrams, in both directions; half as many come twice
 		blksize, window, size int
@@ -30,10 +31,13 @@ func TestLossyNetwork(t *testing.T) {
 	}{
 		{0, 512, 1, 0, 1}, {0, 512, 1, 1, 1}, {0, 512, 1, 511, 1}, {0, 512, 1, 512, 1}, {0, 512, 1, 513, 1},
 		{0, 1428, 16, 0, 1}, {0, 1428, 16, 16 * 1428, 1}, {0, 1428, 16, 100_000, 1},
-		{0, 65464, 1, 65464, 1}, {0, 65464, 4, 1 << 20, 1}, {0, 8, 64, 8*66_000 + 3, 1}, // block numbers wrap
-		{.01, 8, 16, 8*66_000 + 3, 4}, {.01, 512, 1, 200_000, 1.2}, {.01, 1428, 64, 1 << 20, 3}, {.01, 65464, 2, 1 << 20, 2},
-		{.10, 512, 1, 0, 30}, {.10, 512, 1, 100_000, 2}, {.10, 1428, 2, 100_000, 3}, {.10, 1428, 16, 300_000, 6}, {.10, 8, 64, 10_000, 20},
-		{.30, 512, 1, 1, 40}, {.30, 512, 1, 50_000, 4}, {.30, 1428, 4, 100_000, 6}, {.30, 512, 64, 100_000, 60}, {.30, 65464, 1, 500_000, 10},
+		{0, 65464, 1, 65464, 1}, {0, 65464, 4, 400_000, 1}, {0, 8, 64, 10_000, 1},
+		{.01, 8, 16, 8*65_600 + 3, 2}, // block numbers wrap
+		{.01, 512, 1, 100_000, 1.2}, {.01, 1428, 64, 300_000, 3}, {.01, 65464, 2, 400_000, 2},
+		{.10, 512, 1, 0, 30}, {.10, 512, 1, 50_000, 2}, {.10, 1428, 2, 50_000, 3},
+		{.10, 1428, 16, 100_000, 6}, {.10, 8, 64, 2_000, 20},
+		{.30, 512, 1, 1, 40}, {.30, 512, 1, 20_000, 4}, {.30, 1428, 4, 50_000, 6},
+		{.30, 512, 64, 30_000, 60}, {.30, 65464, 1, 300_000, 10},
 	} {
 		name := fmt.Sprintf("loss %2.0f%% blksize %d windowsize %d size %d", 100*tt.loss, tt.blksize, tt.window, tt.size)
 		t.Run(name, func(t *testing.T) {
@@ -83,6 +87,7 @@ func TestLossyNetwork(t *testing.T) {
 // One block that is lost, or comes twice, makes at most one window travel again, and not
 // all of the file: the Sorcerer's Apprentice has a cousin in windows.
 func TestOneFault(t *testing.T) {
+	t.Parallel()
 	const blocks = 301
 	for _, window := range []int{1, 4, 64} {
 		for _, fault := range []string{"lost", "twice"} {
@@ -156,24 +161,25 @@ func (n *lossyNetwork) send(from, to netip.AddrPort, b []byte) {
 		n.data++
 	}
 	target := n.conns[to]
-	if target == nil || n.loss > 0 && n.plan.Float64() < n.loss {
+	if target == nil {
 		return
 	}
+	d := lossyDatagram{time.Now(), from, bytes.Clone(b)}
 	copies := 1
-	if b[1] == byte(ch06.OpData) && n.data == n.block {
-		copies = map[string]int{"lost": 0, "twice": 2}[n.fault]
-	}
-	if n.plan.Float64() < n.loss/2 {
-		copies = 2
-	}
-	for range copies {
-		d := lossyDatagram{time.Now(), from, bytes.Clone(b)}
-		if n.loss > 0 {
-			d.at = d.at.Add(time.Millisecond)
-		}
-		if n.plan.Float64() < n.loss {
+	if n.loss > 0 {
+		d.at = d.at.Add(time.Millisecond)
+		switch fate := n.plan.Float64() / n.loss; {
+		case fate < 1:
+			copies = 0
+		case fate < 1.5:
+			copies = 2
+		case fate < 2.5:
 			d.at = d.at.Add(time.Duration(n.plan.IntN(3000)) * time.Microsecond)
 		}
+	} else if b[1] == byte(ch06.OpData) && n.data == n.block {
+		copies = map[string]int{"lost": 0, "twice": 2}[n.fault]
+	}
+	for range copies {
 		target.push(d)
 	}
 }
