@@ -1,8 +1,10 @@
 package ch06_test
 
 import (
+	"io"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -96,6 +98,44 @@ func TestBroadcastIgnored(t *testing.T) {
 		server.Close() // always nil
 		<-served
 	}
+}
+
+// The listening socket has room for more requests than others: one that finds none is
+// dropped, and its client waits for seconds before it asks again.
+func TestRoomForRequests(t *testing.T) {
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := arrivalRoom(t, conn)
+	server := &ch06.Server{Payload: []byte("hello")}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(conn) }()
+	if _, err := (&ch06.Client{}).Get(t.Context(), conn.LocalAddr().String(), "f", io.Discard); err != nil {
+		t.Error(err)
+	}
+	if after := arrivalRoom(t, conn); after <= before && before < 4<<20 {
+		t.Errorf("room for %d bytes while it serves, %d before", after, before)
+	}
+	server.Close() // always nil
+	<-served
+}
+
+// arrivalRoom returns the size of the socket's receive buffer.
+func arrivalRoom(t *testing.T, conn *net.UDPConn) (room int) {
+	t.Helper()
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		room, failed = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF)
+	})
+	if err != nil || failed != nil {
+		t.Fatal(err, failed)
+	}
+	return room
 }
 
 // arrivalHost is a loopback address of the same family.

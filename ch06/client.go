@@ -109,7 +109,7 @@ func (c *Client) get(ctx context.Context, addr, name string, w io.Writer, option
 		link:     link,
 		terms:    terms{blockSize: BlockSize, windowSize: 1, size: -1},
 		request:  request,
-		server:   server,
+		asked:    server,
 		out:      bufio.NewWriterSize(w, 64<<10),
 		expected: 1,
 		progress: c.Progress,

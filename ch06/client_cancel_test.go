@@ -33,6 +33,28 @@ func TestClientGivesUp(t *testing.T) {
 	})
 }
 
+// A server in a flood may forget a client between its answer and the acknowledgment: where
+// that is sent in vain twice, the client asks anew.
+func TestClientAsksAnew(t *testing.T) {
+	const oack, data = "\x00\x06windowsize\x001\x00", "\x00\x03\x00\x01hello"
+	synctest.Test(t, func(t *testing.T) {
+		conn := &cancelSilence{start: time.Now(), wake: make(chan struct{}, 1)}
+		conn.answers = map[int]string{0: oack, 3: oack, 4: data}
+		client := &ch06.Client{ListenPacket: func(string, string) (net.PacketConn, error) { return conn, nil }}
+		if n, err := client.Get(t.Context(), "192.0.2.1:69", "f", io.Discard); err != nil || n != 5 {
+			t.Errorf("Get = %d, %v, want 5", n, err)
+		}
+		var got []string
+		for i, packet := range conn.packets {
+			got = append(got, fmt.Sprintf("%v:%d", conn.sent[i], packet[1]))
+		}
+		// Request, ACK of the answer, that again, request again, ACK of the answer, of the file.
+		if got, want := strings.Join(got, " "), "0s:1 0s:4 1s:4 3s:1 3s:4 3s:4"; got != want {
+			t.Errorf("sent %q, want %q", got, want)
+		}
+	})
+}
+
 // Cancelling ends a Get at once.
 func TestClientCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -94,24 +116,35 @@ func TestClientCancelTellsTheServer(t *testing.T) {
 	}
 }
 
-// cancelSilence is a socket at which nothing ever arrives; it notes when it was written to.
+// cancelSilence is a socket that notes when it was written to. Nothing ever arrives there,
+// but for the answers that a test gives in advance.
 type cancelSilence struct {
 	net.PacketConn
-	start time.Time
-	sent  []time.Duration
-	wake  chan struct{}
+	start   time.Time
+	sent    []time.Duration
+	packets []string
+	answers map[int]string // to what is sent as number 0, 1, 2 ...
+	arrived string
 
 	mu       sync.Mutex
 	deadline time.Time
+	wake     chan struct{} // deadline has changed
 }
 
 func (c *cancelSilence) WriteTo(b []byte, _ net.Addr) (int, error) {
+	c.arrived = c.answers[len(c.sent)]
 	c.sent = append(c.sent, time.Since(c.start))
+	c.packets = append(c.packets, string(b))
 	return len(b), nil
 }
 
-func (c *cancelSilence) ReadFrom([]byte) (int, net.Addr, error) {
+func (c *cancelSilence) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
+		if c.arrived != "" { // by a write of this goroutine
+			n := copy(b, c.arrived)
+			c.arrived = ""
+			return n, &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 2000}, nil
+		}
 		c.mu.Lock()
 		left := time.Until(c.deadline)
 		c.mu.Unlock()

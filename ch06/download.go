@@ -19,8 +19,9 @@ type download struct {
 	*link
 	terms
 	request *ReadReq
-	server  netip.AddrPort // where the request went, then the port that answered
-	settled bool           // server is the port that answered
+	asked   netip.AddrPort // where requests go
+	server  netip.AddrPort // the port that answered
+	settled bool           // server has answered
 
 	out      *bufio.Writer
 	received int64
@@ -36,12 +37,15 @@ type download struct {
 // run sends the request and receives the file. It tells the server why when it gives up.
 func (d *download) run(ctx context.Context, request, b []byte) error {
 	defer d.interrupt(ctx)()
-	d.send(request, len(request), d.server)
+	d.send(request, len(request), d.asked)
 	for done := false; !done; {
 		n, size, from, err := d.receive(ctx, b)
 		switch {
-		case err == errResend && !d.settled:
-			d.send(request, len(request), d.server)
+		case err == errResend && (!d.settled || d.expected == 1 && d.tries > 1):
+			// A server in a flood of requests may forget one whose options have not been
+			// acknowledged yet: where that is not answered, it is asked anew.
+			d.settled = false
+			d.send(request, len(request), d.asked)
 			continue
 		case err == errResend:
 			d.gap = false
@@ -64,7 +68,7 @@ func (d *download) run(ctx context.Context, request, b []byte) error {
 // the server's port, RFC 1350 section 4.
 func (d *download) fromServer(from netip.AddrPort, b []byte) bool {
 	// Zones are names or numbers for the same thing: the address alone must match.
-	if !d.settled && from.Addr().WithZone("") == d.server.Addr().WithZone("") {
+	if !d.settled && from.Addr().WithZone("") == d.asked.Addr().WithZone("") {
 		switch opCode(b) {
 		case OpData, OpOAck, OpErr:
 			d.server, d.settled = from, true

@@ -94,6 +94,9 @@ func (s *Server) Serve(conn net.PacketConn) error {
 	if !ok {
 		d = packetConn{conn}
 	}
+	// Where a request finds no room, its client asks again only after seconds. The system
+	// may grant less than room for thousands.
+	(&offload{conn: d}).receiveBuffer(4 << 20)
 	port := newArrival(d)
 	bound, _ := netip.ParseAddrPort(conn.LocalAddr().String()) // the zero Addr is none
 	b := make([]byte, 64<<10)                                  // what is longer than its buffer is an error on Windows
