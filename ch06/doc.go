@@ -17,9 +17,10 @@
 //   - offload_linux.go, offload_other.go: a window in one system call, where the kernel can
 //   - arrival_linux.go, arrival_other.go: answers come from the address that was asked
 //   - checksum.go: SHA-512/256 of readers and files
-//   - tftpd, tftp, sha512-256sum: the commands
+//   - tftpd, tftp, sha512-256sum: the commands, each with a test like tftpd_command_test.go
 //
 // Tests without a file of their own: lossy_test.go (a bad network in memory),
-// real_clients_test.go (curl, atftp, tftp-hpa, busybox), transfer_bench_test.go (what
-// block and window sizes cost) and length_extension_test.go (why SHA-512/256).
+// client_cancel_test.go (servers that fall silent), real_clients_test.go (curl, atftp,
+// tftp-hpa, busybox), transfer_bench_test.go (what block and window sizes cost) and
+// length_extension_test.go (why SHA-512/256).
 package ch06

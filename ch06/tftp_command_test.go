@@ -95,6 +95,19 @@ func TestTftpCommand(t *testing.T) {
 		})
 	}
 
+	t.Run("an existing file outlives a failure", func(t *testing.T) {
+		out := filepath.Join(t.TempDir(), "out")
+		if err := os.WriteFile(out, []byte("old"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if text, err := exec.Command(program, "-o", out, addr, "missing").CombinedOutput(); err == nil {
+			t.Errorf("no error for a missing file; it printed %q", text)
+		}
+		if got, err := os.ReadFile(out); err != nil || string(got) != "old" {
+			t.Errorf("the file holds %.20q, %v, want what it did", got, err)
+		}
+	})
+
 	t.Run("through a link", func(t *testing.T) {
 		dir := t.TempDir()
 		target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")

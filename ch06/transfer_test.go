@@ -122,62 +122,6 @@ func TestTransferRollsBack(t *testing.T) {
 	})
 }
 
-// Only what was asked for, is known and is valid is granted; RFC 2347 to 2349 and 7440.
-func TestTransferOptions(t *testing.T) {
-	size := 100_000
-	for _, tt := range []struct{ options, want string }{
-		{"", ""},
-		{"blksize 1428", "blksize 1428"},
-		{"blksize 8", "blksize 8"},
-		{"blksize 7", ""},
-		{"blksize 65464", "blksize 9000"}, // the server's limit
-		{"blksize 65465", ""},
-		{"blksize -1", ""},
-		{"blksize 1e3", ""},
-		{"blksize 99999999999999999999", ""},
-		{"BlkSize 1000", "BlkSize 1000"},
-		{"tsize 0", "tsize 100000"},
-		{"tsize x", ""},
-		{"timeout 1", "timeout 1"},
-		{"timeout 255", "timeout 255"},
-		{"timeout 0", ""},
-		{"timeout 256", ""},
-		{"windowsize 16", "windowsize 16"},
-		{"windowsize 65535", "windowsize 64"},
-		{"windowsize 0", ""},
-		{"windowsize 65536", ""},
-		{"multicast 1", ""},
-		{"x y blksize 600 tsize 0", "blksize 600 tsize 100000"},
-		{"blksize 600 blksize 700", "blksize 600"},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			c := newTransferClient(t, &ch06.Server{Payload: make([]byte, size), MaxBlockSize: 9000})
-			c.send(c.server, "\x00\x01f\x00octet\x00"+transferOptions(tt.options))
-			got, from := c.receive()
-			want := "\x00\x06" + transferOptions(tt.want)
-			if tt.want == "" { // without an accepted option there is no OACK
-				want = "\x00\x03\x00\x01" + string(make([]byte, 512))
-			}
-			if got != want {
-				t.Errorf("%q was answered with %.40q, want %.40q", tt.options, got, want)
-			}
-			c.send(from, "\x00\x05\x00\x00\x00")
-			t.Logf("%-28q -> %q", tt.options, tt.want)
-		})
-	}
-}
-
-// curl gives a transfer up when a size of 0 is announced.
-func TestTransferAnnouncesNoEmptyFile(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newTransferClient(t, &ch06.Server{Payload: []byte{}})
-		c.send(c.server, "\x00\x01f\x00octet\x00tsize\x000\x00")
-		if got, _ := c.receive(); got != "\x00\x03\x00\x01" {
-			t.Errorf("an empty file began with %q, want an empty block", got)
-		}
-	})
-}
-
 // A stranger who finds the transfer's port is told off, and the transfer goes on.
 func TestTransferUnknownID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -197,11 +141,6 @@ func TestTransferUnknownID(t *testing.T) {
 			t.Errorf("%d more datagrams, want none", n)
 		}
 	})
-}
-
-// transferOptions writes "name value ..." as a packet has it.
-func transferOptions(text string) string {
-	return strings.Join(append(strings.Fields(text), ""), "\x00")
 }
 
 // transferNetwork is a network in memory that loses nothing and takes no time.
