@@ -88,10 +88,10 @@ func TestLossyNetwork(t *testing.T) {
 // all of the file: the Sorcerer's Apprentice has a cousin in windows.
 func TestOneFault(t *testing.T) {
 	t.Parallel()
-	const blocks = 301
+	const blocks = 201
 	for _, window := range []int{1, 4, 64} {
 		for _, fault := range []string{"lost", "twice"} {
-			for _, block := range []int{1, 5, 20, 64, blocks} {
+			for _, block := range []int{1, 5, 64, blocks} {
 				synctest.Test(t, func(t *testing.T) {
 					network := newLossyNetwork(0, 0)
 					network.fault, network.block = fault, block
