@@ -100,7 +100,7 @@ func offloadPlain(network, address string) (net.PacketConn, error) {
 // BenchmarkOffload sends the same windows with one system call for each, and with one for
 // each block.
 func BenchmarkOffload(b *testing.B) {
-	content := make([]byte, 16<<20)
+	content := make([]byte, 8<<20)
 	for _, tt := range []struct {
 		name   string
 		listen func(network, address string) (net.PacketConn, error)
