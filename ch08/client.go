@@ -22,7 +22,12 @@ type ClientConfig struct {
 	Dial           time.Duration // 5 s, to look up a name and connect
 	TLSHandshake   time.Duration // 5 s, after the connection is made
 	ResponseHeader time.Duration // 15 s, from the request written to the header read
-	ExpectContinue time.Duration // 1 s; then a body held back by "Expect" is sent unasked
+	ExpectContinue time.Duration // 1 s, then a body is sent unasked; negative is at once
+
+	// Ping is 15 s: an HTTP/2 connection that is silent for so long is asked for a sign of
+	// life, and closed if there is none for so long again. Without it a dead connection
+	// takes every request, as what times out is a stream, until TCP gives up.
+	Ping time.Duration
 
 	// Total is 30 s: the whole request, redirects and the reading of the body included.
 	// Large downloads lift it and bound the silence instead, see GetIdle.
@@ -51,7 +56,8 @@ type ClientConfig struct {
 // The client owns a new pool of connections. It is safe for concurrent use: make one for
 // each service talked to and keep it, since a client for each request never reuses a
 // connection. Call CloseIdleConnections when it is done with. The limits do not bound
-// the size of a body, see GetLimited.
+// the size of a body, see GetLimited. A proxy is taken from the environment, as by
+// http.DefaultClient.
 func NewClient(c ClientConfig) *http.Client {
 	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.TLS != nil {
@@ -73,6 +79,10 @@ func NewClient(c ClientConfig) *http.Client {
 			MaxIdleConnsPerHost:    cmp.Or(clientLimit(c.IdlePerHost, 16), math.MaxInt),
 			MaxIdleConns:           clientLimit(c.IdleConns, 128),
 			MaxResponseHeaderBytes: clientLimit(c.HeaderBytes, 64<<10), // 64 KiB
+			HTTP2: &http.HTTP2Config{
+				SendPingTimeout: clientLimit(c.Ping, 15*time.Second),
+				PingTimeout:     clientLimit(c.Ping, 15*time.Second),
+			},
 		},
 	}
 }

@@ -1,8 +1,13 @@
 package ch08_test
 
 import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -56,6 +61,70 @@ func TestNewClientRedirects(t *testing.T) {
 	}
 }
 
+// What authenticates stays with the host that it is meant for: net/http drops it where a
+// redirect leads to another host, and keeps the rest.
+func TestNewClientRedirectsCredentials(t *testing.T) {
+	clientAnswerLeaks(t)
+	got := make(chan http.Header, 1)
+	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if to := r.URL.Query().Get("to"); to != "" {
+			http.Redirect(w, r, to, http.StatusFound)
+			return
+		}
+		got <- r.Header
+	}))
+	defer ts.Close()
+	client := ch08.NewClient(ch08.ClientConfig{ // finds every host at ts
+		DialContext: func(context.Context, string, string) (net.Conn, error) {
+			return net.Dial("tcp", ts.Listener.Addr().String())
+		}})
+	defer client.CloseIdleConnections()
+	for to, kept := range map[string]bool{"/": true, "http://b.example/": false} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", "http://a.example/?to="+to, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, field := range []string{"Authorization", "Cookie", "X-Trace"} {
+			req.Header.Set(field, "a=1")
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		h := <-got
+		if (h.Get("Authorization") != "") != kept || (h.Get("Cookie") != "") != kept ||
+			h.Get("X-Trace") == "" {
+			t.Errorf("redirected to %s with %v, want credentials: %t", to, h, kept)
+		}
+	}
+}
+
+// HTTP/2 is spoken where the server can, also with a TLS and a DialContext of our own,
+// which turn it off in a plain http.Transport. The caller's tls.Config is not changed.
+func TestNewClientHTTP2(t *testing.T) {
+	clientAnswerLeaks(t)
+	ts := httptest.NewUnstartedServer(http.NotFoundHandler())
+	ts.EnableHTTP2 = true
+	ts.StartTLS()
+	defer ts.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(ts.Certificate())
+	config := ch08.ClientConfig{TLS: &tls.Config{RootCAs: roots},
+		DialContext: new(net.Dialer).DialContext}
+	client := ch08.NewClient(config)
+	defer client.CloseIdleConnections()
+	resp, err := client.Get(ts.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.ProtoMajor != 2 || config.TLS.NextProtos != nil {
+		t.Errorf("%s, the caller's NextProtos = %q, want HTTP/2 and none",
+			resp.Proto, config.TLS.NextProtos)
+	}
+}
+
 func TestNewClientHeaderBytes(t *testing.T) {
 	clientAnswerLeaks(t)
 	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -94,6 +163,11 @@ func TestDefaultClientLimits(t *testing.T) {
 	row("TLSHandshakeTimeout", a.TLSHandshakeTimeout, b.TLSHandshakeTimeout, false)
 	row("IdleConnTimeout", a.IdleConnTimeout, b.IdleConnTimeout, false)
 	row("MaxIdleConns", a.MaxIdleConns, b.MaxIdleConns, false)
+	row("HTTP2.SendPingTimeout", cmp.Or(a.HTTP2, new(http.HTTP2Config)).SendPingTimeout,
+		b.HTTP2.SendPingTimeout, true)
+	if b.Proxy == nil {
+		t.Error("NewClient ignores the environment's proxy")
+	}
 }
 
 func ExampleNewClient() {

@@ -161,19 +161,22 @@ func TestNewClientIdleConn(t *testing.T) {
 	})
 }
 
-// Requests to ten hosts at once: how many connections are made, how many are kept.
+// Requests at once to a number of hosts: connections made, and kept.
 func TestNewClientConnLimits(t *testing.T) {
+	t.Parallel()
+	lifted := ch08.ClientConfig{ConnsPerHost: -1, IdlePerHost: -1, IdleConns: -1}
 	for _, tt := range []struct {
-		name       string
-		config     ch08.ClientConfig
-		requests   int
-		made, kept int64
+		name            string
+		config          ch08.ClientConfig
+		hosts, requests int
+		made, kept      int64
 	}{
-		{"defaults", ch08.ClientConfig{}, 170, 170, 128},
-		{"ConnsPerHost", ch08.ClientConfig{ConnsPerHost: 4}, 60, 40, 40},
-		{"IdlePerHost", ch08.ClientConfig{IdlePerHost: 3}, 60, 60, 30},
-		{"IdlePerHost lifted", ch08.ClientConfig{IdlePerHost: -1, IdleConns: -1}, 170, 170, 170},
-		{"IdleConns", ch08.ClientConfig{IdleConns: 7}, 60, 60, 7},
+		{"defaults, one host", ch08.ClientConfig{}, 1, 65, 64, 16},
+		{"defaults, ten hosts", ch08.ClientConfig{}, 10, 130, 130, 128},
+		{"lifted", lifted, 1, 130, 130, 130},
+		{"ConnsPerHost", ch08.ClientConfig{ConnsPerHost: 2}, 2, 6, 4, 4},
+		{"IdlePerHost", ch08.ClientConfig{IdlePerHost: 2}, 2, 6, 6, 4},
+		{"IdleConns", ch08.ClientConfig{IdleConns: 5}, 2, 6, 6, 5},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -189,7 +192,7 @@ func TestNewClientConnLimits(t *testing.T) {
 				var wg sync.WaitGroup
 				for i := range tt.requests {
 					wg.Go(func() {
-						if _, err := clientGet(client, fmt.Sprintf("http://127.0.0.%d/", i%10+1)); err != nil {
+						if _, err := clientGet(client, fmt.Sprintf("http://127.0.0.%d/", i%tt.hosts+1)); err != nil {
 							t.Error(err)
 						}
 					})
