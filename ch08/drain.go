@@ -1,6 +1,7 @@
 package ch08
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,8 +31,11 @@ func (e StatusError) Error() string {
 // drains up to 256 KiB, for at most 50 ms and after it has returned, but nothing of a
 // body announced to be larger. Drain waits for a slow server as long as the request's
 // context allows. Over HTTP/2 a plain Close is enough, since it gives up a stream and
-// not the connection.
+// not the connection. A nil body, as a request may have, is empty.
 func Drain(body io.ReadCloser, limit int64) (int64, error) {
+	if body == nil {
+		return 0, nil
+	}
 	defer body.Close()
 	// CopyN has io.Discard's pooled buffer; to have read the last byte is not enough,
 	// the end must have been seen.
@@ -79,25 +83,21 @@ func GetLimited(
 		return nil, err
 	}
 	defer resp.Body.Close()
-	size := resp.ContentLength // -1 if not announced
-	if size > limit {
+	limit = max(limit, 0)
+	if size := resp.ContentLength; size > limit { // -1 if not announced
 		return nil, fmt.Errorf("%w: %d bytes announced, limit %d", ErrTooLarge, size, limit)
 	}
-	if size >= 0 { // at most limit, so it may be allocated at once
-		b := make([]byte, size)
-		if _, err := io.ReadFull(resp.Body, b); err != nil {
-			return nil, fmt.Errorf("drain: body of %d bytes: %w", size, err)
-		}
-		return b, nil
-	}
-	r := http.MaxBytesReader(nil, resp.Body, limit) // made for servers, but as good here
-	b, err := io.ReadAll(r)
+	// Room for the announced size, so that nothing is copied as b grows, but for no more
+	// than 1 MiB on the server's word; and for the read that sees the end.
+	room := min(max(resp.ContentLength, 0), 1<<20) + bytes.MinRead
+	b := bytes.NewBuffer(make([]byte, 0, room))
+	_, err = b.ReadFrom(http.MaxBytesReader(nil, resp.Body, limit)) // as good in a client
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)
 	} else if err != nil {
-		return nil, fmt.Errorf("drain: %w", err)
+		return nil, fmt.Errorf("drain: body: %w", err)
 	}
-	return b, nil
+	return b.Bytes(), nil
 }
 
 func drainDo(

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"network-programming-with-go/ch08"
@@ -119,6 +121,43 @@ func TestGetLimited(t *testing.T) {
 		}
 		t.Logf("%-20s %4d bytes, %v", tt.path, len(b), err)
 	}
+}
+
+// What a server announces is not allocated before it has come, whatever the limit; a
+// limit below 0 is 0.
+func TestGetLimitedAnnounced(t *testing.T) {
+	for _, tt := range []struct {
+		size, limit int64
+		want        error
+	}{
+		{1 << 30, math.MaxInt64, io.ErrUnexpectedEOF},
+		{1 << 62, math.MaxInt64, io.ErrUnexpectedEOF}, // no slice can be so long
+		{1 << 62, 1000, ch08.ErrTooLarge},
+		{1, -5, ch08.ErrTooLarge},
+		{-1, -5, ch08.ErrTooLarge},
+	} {
+		client := &http.Client{Transport: drainAnnounced(tt.size)}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := ch08.GetLimited(t.Context(), client, "http://peer.example/", tt.limit)
+		runtime.ReadMemStats(&after)
+		if !errors.Is(err, tt.want) {
+			t.Errorf("GetLimited(%d announced, %d) error = %v, want %v", tt.size, tt.limit, err, tt.want)
+		}
+		if n := after.TotalAlloc - before.TotalAlloc; n > 2<<20 {
+			t.Errorf("GetLimited(%d announced, %d) allocates %d bytes, want at most 2 MiB",
+				tt.size, tt.limit, n)
+		}
+	}
+}
+
+// drainAnnounced answers with that length, and three bytes.
+type drainAnnounced int64
+
+func (size drainAnnounced) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := io.MultiReader(strings.NewReader("cut"), iotest.ErrReader(io.ErrUnexpectedEOF))
+	return &http.Response{StatusCode: 200, ContentLength: int64(size), Body: io.NopCloser(body),
+		Request: r}, nil
 }
 
 // A body within the limit is read to its end, so that its connection is reused.

@@ -239,6 +239,7 @@ func TestDrain(t *testing.T) {
 		{size, size, 1, nil},
 		{size - 2, size - 1, 2, ch08.ErrTooLarge},
 		{1000, 1001, 2, ch08.ErrTooLarge},
+		{0, 1, 2, ch08.ErrTooLarge},
 		{-1, 1, 2, ch08.ErrTooLarge},
 	} {
 		for _, announced := range []bool{true, false} {
@@ -293,5 +294,8 @@ func TestDrainClosesInEveryCase(t *testing.T) {
 			t.Errorf("%s: Drain = %d, %v, closed %t, want %d, %v, true",
 				name, n, err, body.closed, tt.n, tt.want)
 		}
+	}
+	if n, err := ch08.Drain(nil, 4); n != 0 || err != nil {
+		t.Errorf("Drain(nil) = %d, %v, want 0, nil", n, err)
 	}
 }
