@@ -18,11 +18,12 @@ import (
 // Giving up ends the request and shows as an error that matches os.ErrDeadlineExceeded,
 // and so is a net.Error with Timeout() true; an error by ctx is ctx's cause. The caller
 // closes the Body, which ends the timer and the request's context. Close may be called
-// while another goroutine reads, and ends that read.
+// while another goroutine reads, and ends that read, by http.ErrBodyReadAfterClose.
 //
 // Client.Timeout still bounds the whole, so use a client without one (ClientConfig with
 // a negative Total). GetIdle does not help against a server that sends a byte just often
-// enough: bound the whole by ctx if it must end. Every status is returned as it is.
+// enough: bound the whole by ctx if it must end. Of a gzip'ed body that the client unpacks,
+// it is unpacked bytes that are waited for. Every status is returned as it is.
 func GetIdle(
 	ctx context.Context, client *http.Client, url string, d time.Duration,
 ) (*http.Response, error) {
@@ -79,7 +80,7 @@ func (b *idleBody) Read(p []byte) (int, error) {
 // be kept.
 func (b *idleBody) Close() error {
 	if !b.mu.TryLock() {
-		b.cancel(nil)
+		b.cancel(http.ErrBodyReadAfterClose)
 		b.mu.Lock()
 	}
 	defer b.mu.Unlock()
@@ -89,7 +90,7 @@ func (b *idleBody) Close() error {
 
 func (b *idleBody) stop() {
 	b.timer.Stop()
-	b.cancel(nil)
+	b.cancel(http.ErrBodyReadAfterClose) // for a read of the body that comes too late
 }
 
 // cause says why the request's context ended, if it has, for whatever error that made;

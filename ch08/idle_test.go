@@ -247,8 +247,16 @@ func TestGetIdleCloseEarly(t *testing.T) {
 		}()
 		synctest.Wait() // the reader waits for a second byte
 		resp.Body.Close()
-		if err := <-read; err == nil || time.Since(start) != time.Second {
-			t.Errorf("read under way ended with %v after %v, want an error at once", err, time.Since(start))
+		if err := <-read; !errors.Is(err, http.ErrBodyReadAfterClose) || time.Since(start) != time.Second {
+			t.Errorf("read under way ended with %v after %v, want http.ErrBodyReadAfterClose at once",
+				err, time.Since(start))
+		}
+		_, err = resp.Body.Read(make([]byte, 1))
+		if !errors.Is(err, http.ErrBodyReadAfterClose) || errors.Is(err, context.Canceled) {
+			t.Errorf("read after Close = %v, want http.ErrBodyReadAfterClose: ctx has not ended", err)
+		}
+		if err := resp.Body.Close(); err != nil {
+			t.Errorf("second Close = %v, want nil", err)
 		}
 	})
 }
