@@ -10,6 +10,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
+	"strings"
 )
 
 // ErrNoBoundary reports a request that is not multipart/form-data, a case for 415.
@@ -21,13 +22,14 @@ type Part struct {
 	Name     string    // of the form's field
 	FileName string    // sent quoted, whatever it contains; no path belongs in here
 	Type     string    // of a file's content; empty means application/octet-stream
-	Data     io.Reader // closed by whoever opened it
+	Data     io.Reader // closed by whoever opened it; nil is empty
 }
 
 // PostMultipart sends parts in their order as multipart/form-data (RFC 7578) and returns
 // the answer, whatever its status; the caller closes its Body. Each Data is copied while
 // it is sent, in memory of constant size, through an io.Pipe: the request is chunked and
-// cannot be sent again, so a redirect by 307 or 308 is returned as it is.
+// cannot be sent again. So a redirect is returned as it is, never followed: by 301 and
+// 302 http.Client would go on with a GET, whose answer looks like success.
 //
 // An error of a Data ends the request, so that no server takes a part of a file for the
 // whole, and is returned (errors.Is). A server may answer before it has read everything.
@@ -52,7 +54,11 @@ func PostMultipart(
 		pr.Close() // fails the copier's next write
 		<-copied
 	}
-	resp, err := client.Do(req)
+	c := *client
+	c.CheckRedirect = func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}
+	resp, err := c.Do(req)
 	if err != nil {
 		stop()
 		return nil, fmt.Errorf("multipart: %w", err)
@@ -77,6 +83,9 @@ func multipartCopy(mw *multipart.Writer, parts []Part) error {
 		if err != nil {
 			return fmt.Errorf("part %q: %w", p.Name, err)
 		}
+		if p.Data == nil {
+			continue
+		}
 		// The pipe hands each write over as it is: 32 KiB, and no bytes beyond those.
 		if _, err := io.Copy(w, p.Data); err != nil {
 			return fmt.Errorf("part %q: %w", p.Name, err)
@@ -86,13 +95,15 @@ func multipartCopy(mw *multipart.Writer, parts []Part) error {
 }
 
 func multipartCreate(mw *multipart.Writer, p Part) (io.Writer, error) {
+	name := multipartPercent(p.Name)
 	if p.FileName == "" {
-		return mw.CreateFormField(p.Name)
+		return mw.CreateFormField(name)
 	}
 	h := make(textproto.MIMEHeader)
-	// Escapes quotes and backslashes by a backslash, CR and LF by %0D and %0A. A name
-	// pasted into this line unescaped would write headers and parts of its own.
-	h.Set("Content-Disposition", multipart.FileContentDisposition(p.Name, p.FileName))
+	// Escapes quotes and backslashes by a backslash. A name pasted into this line
+	// unescaped would write headers and parts of its own.
+	h.Set("Content-Disposition",
+		multipart.FileContentDisposition(name, multipartPercent(p.FileName)))
 	h.Set("Content-Type", "application/octet-stream")
 	if p.Type != "" {
 		t, params, err := mime.ParseMediaType(p.Type)
@@ -104,9 +115,24 @@ func multipartCreate(mw *multipart.Writer, p Part) (io.Writer, error) {
 	return mw.CreatePart(h)
 }
 
+// multipartPercent writes control characters as browsers do CR and LF, %0D and %0A: for
+// one of them in a header a server refuses the whole form. A tab may stay.
+func multipartPercent(name string) string {
+	var b strings.Builder
+	for _, c := range []byte(name) {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
 // Parts returns the parts of r's multipart/form-data body in their order, while they
-// arrive. Nothing is stored: each part is read, or not, until the next is asked for. The
-// whole body may have limit bytes.
+// arrive. Nothing is stored but the header of one part, at most 10 MiB: each part is
+// read, or not, until the next is asked for. The whole body may have limit bytes; how
+// many parts, and how large each, is for the caller to bound.
 //
 // The sequence ends with a pair of nil and an error unless the body ends as it should:
 // ErrNoBoundary; *http.MaxBytesError for one above limit (errors.AsType), which a read

@@ -55,8 +55,9 @@ func multipartNames(t testing.TB, p ch08.Part) (wire string, parts []*multipart.
 	return wire, parts
 }
 
-// A file name cannot leave its quotes: it arrives as it was, but for line ends, which
-// stay escaped, and for directories, which Part.FileName cuts off.
+// A file name cannot leave its quotes: it arrives as it was, but for line ends and other
+// control characters, which stay escaped, and for directories, which Part.FileName cuts
+// off.
 func TestMultipartHostileNames(t *testing.T) {
 	for sent, want := range map[string]string{
 		"plain.txt":                 "plain.txt",
@@ -71,6 +72,8 @@ func TestMultipartHostileNames(t *testing.T) {
 		"../../etc/passwd":          "passwd",
 		"größe.txt":                 "größe.txt",
 		"a%0Ab":                     "a%0Ab", // not told apart from a line end
+		"a\x00\x1b[31m\x7f\tb":      "a%00%1B[31m%7F\tb",
+		"a\xffb":                    "a\xffb", // not UTF-8, as file names may be
 		strings.Repeat("x", 64<<10): strings.Repeat("x", 64<<10),
 	} {
 		wire, parts := multipartNames(t,
@@ -121,11 +124,22 @@ func FuzzMultipartName(f *testing.F) {
 			return // a malformed type
 		}
 		resp.Body.Close()
-		// Two header lines between the first boundary and the data, whatever the names.
-		lines := strings.Split(m.String(), "\r\n")
+		// Two header lines between the first boundary and the data, whatever the names,
+		// and a server takes them.
+		wire := m.String()
+		lines := strings.Split(wire, "\r\n")
 		if len(lines) != 7 || lines[3] != "" || lines[4] != "data" ||
 			strings.ContainsAny(lines[1]+lines[2], "\r\n") {
 			t.Errorf("names %q, %q, type %q: sent %q", name, fileName, typ, lines)
+		}
+		r := httptest.NewRequest("POST", "/", &m.Buffer)
+		r.Header.Set("Content-Type", m.contentType)
+		for part, err := range ch08.Parts(httptest.NewRecorder(), r, 1<<20) {
+			if err != nil {
+				t.Errorf("%q is refused: %v", wire, err)
+			} else if part.FileName() == "" && fileName != "" {
+				t.Errorf("%q is no file", wire)
+			}
 		}
 	})
 }
