@@ -32,7 +32,9 @@ func (e *PostError) Error() string {
 // an error; fields that Resp does not have are ignored, as servers gain them over time.
 //
 // The body is encoded before it is sent, so that it has a length and can be sent again
-// on a redirect by 307 or 308. Not for large bodies: stream these, as PostMultipart does.
+// on a redirect by 307 or 308. One by 301 or 302, which http.Client follows with a GET
+// that posts nothing, is a *PostError; 303 is followed, as it says where the answer is.
+// Not for large bodies: stream these, as PostMultipart does.
 func PostJSON[Req, Resp any](
 	ctx context.Context, client *http.Client, url string, in Req,
 ) (Resp, error) {
@@ -47,7 +49,7 @@ func PostJSON[Req, Resp any](
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
-	resp, err := client.Do(req)
+	resp, err := postClient(client).Do(req)
 	if err != nil {
 		return out, fmt.Errorf("post: %w", err)
 	}
@@ -73,12 +75,31 @@ func PostJSON[Req, Resp any](
 	return out, nil
 }
 
+// postClient is client, but has the redirect itself where it would go on with a GET.
+func postClient(client *http.Client) *http.Client {
+	c := *client
+	c.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+		last := via[len(via)-1]
+		switch {
+		case req.Method != last.Method && req.Response.StatusCode != http.StatusSeeOther:
+			return http.ErrUseLastResponse
+		case client.CheckRedirect != nil:
+			return client.CheckRedirect(req, via)
+		case len(via) >= 10: // as http.Client has it without a CheckRedirect
+			return errors.New("stopped after 10 redirects")
+		}
+		return nil
+	}
+	return &c
+}
+
 // PostHandler answers a POST of one JSON value, of at most limit bytes, by what do
 // returns for it. What is wrong with a request is told by the status (RFC 9110, section
 // 15.5), and do is not called: 405 with Allow for another method, 415 with Accept for
 // another type, 413 for a larger body, 400 for malformed JSON, a field that Req does
 // not have, or data after the value. A *PostError from do sets the status; of any other
-// error the client learns no more than 500.
+// error the client learns no more than 500. An error that do has from a PostJSON of its
+// own would pass as well: wrap that by %v, not by %w.
 //
 // Like encoding/json it takes null for any Req, and the last of two equal fields: do
 // has to validate values. Safe for concurrent use if do is; do gets the request's
@@ -128,7 +149,9 @@ func postDecode[Req any](
 	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, limit))
 	dec.DisallowUnknownFields()
 	err := dec.Decode(&in)
-	if err == nil {
+	if err == io.EOF {
+		err = errors.New("empty body")
+	} else if err == nil {
 		if _, err = dec.Token(); err == io.EOF {
 			return in, nil
 		} else if err == nil {

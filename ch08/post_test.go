@@ -109,6 +109,9 @@ func TestPostHandler(t *testing.T) {
 		{"POST", "application/json;", ok, 200, "", ""},
 		{"POST", "application/jsonp", ok, 415, "Accept", jsonType},
 		{"POST", jsonType, "", 400, "", ""},
+		{"POST", jsonType, strings.Repeat("[", postLimit), 400, "", ""},
+		{"POST", jsonType, `null`, 422, "", ""},                   // goes to do, as zero
+		{"POST", jsonType, `{"Last":"L","Last":""}`, 422, "", ""}, // the last one counts
 		{"POST", jsonType, `{"First":`, 400, "", ""},
 		{"POST", jsonType, `["Ada"]`, 400, "", ""},
 		{"POST", jsonType, `{"First":7}`, 400, "", ""},
@@ -180,18 +183,61 @@ func TestPostJSONAnswers(t *testing.T) {
 		"trailing data": {200, jsonType, `{"ID":7}{}`, 0},
 		"malformed":     {200, jsonType, `{"ID":`, 0},
 		"too large":     {200, jsonType, `{"ID":7}` + strings.Repeat(" ", ch08.MaxAnswer), 0},
-		"see other":     {304, jsonType, "", 0},
+		"not modified":  {304, jsonType, "", 0},
+		"long error":    {400, "text/plain", strings.Repeat("x", 1<<20), 0},
 	} {
-		ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		client := &http.Client{Transport: postTransport(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", tt.contentType)
 			w.WriteHeader(tt.code)
-			io.WriteString(w, tt.body) // the client may leave early
-		}))
-		got, err := ch08.PostJSON[User, postID](t.Context(), ts.Client(), ts.URL, User{})
-		if got.ID != tt.want || (err == nil) != (tt.want != 0) {
-			t.Errorf("%s: PostJSON = %v, %v, want ID %d", name, got, err, tt.want)
+			io.WriteString(w, tt.body) // to memory
+		})}
+		got, err := ch08.PostJSON[User, postID](t.Context(), client, "http://peer.example/", User{})
+		if got.ID != tt.want || (err == nil) != (tt.want != 0) || len(fmt.Sprint(err)) > 600 {
+			t.Errorf("%s: PostJSON = %v, %.700v, want ID %d", name, got, err, tt.want)
 		}
-		ts.Close()
+	}
+}
+
+// postTransport answers without a network.
+type postTransport http.HandlerFunc
+
+func (h postTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	h(w, r)
+	return w.Result(), nil
+}
+
+// A 301 or 302 would turn the POST into a GET, whose answer must not pass for the POST's.
+func TestPostJSONRedirectAsGet(t *testing.T) {
+	for code, want := range map[int]postID{301: {}, 302: {}, 303: {3}, 307: {4}, 308: {4}} {
+		hits := 0
+		client := &http.Client{Transport: postTransport(func(w http.ResponseWriter, r *http.Request) {
+			if hits++; hits == 1 {
+				http.Redirect(w, r, "/", code)
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprintf(w, `{"ID":%d}`, len(r.Method))
+		})}
+		got, err := ch08.PostJSON[User, postID](t.Context(), client, "http://peer.example/", User{})
+		if e, ok := errors.AsType[*ch08.PostError](err); got != want || ok != (want.ID == 0) ||
+			ok && (e.Code != code || hits != 1) {
+			t.Errorf("redirect by %d: PostJSON = %v, %v, %d requests, want %v", code, got, err, hits, want)
+		}
+	}
+}
+
+// The client's own word about redirects counts, and where it has none there is an end.
+func TestPostJSONRedirectLimit(t *testing.T) {
+	loop := postTransport(http.RedirectHandler("/", http.StatusPermanentRedirect).ServeHTTP)
+	enough := errors.New("enough")
+	for _, check := range []func(*http.Request, []*http.Request) error{nil,
+		func(_ *http.Request, via []*http.Request) error { return enough }} {
+		client := &http.Client{Transport: loop, CheckRedirect: check}
+		_, err := ch08.PostJSON[User, postID](t.Context(), client, "http://peer.example/", User{})
+		if err == nil || errors.Is(err, enough) != (check != nil) {
+			t.Errorf("PostJSON error = %v, want the client's own: %t", err, check != nil)
+		}
 	}
 }
 
