@@ -121,6 +121,7 @@ func drainOnClose() bool {
 // What closing an unread body does: bytes taken from the connection, header included,
 // until everything is quiet, and connections made by two requests one after the other.
 func TestDrainByClose(t *testing.T) {
+	t.Parallel()
 	const kib = 1 << 10
 	t.Logf("%s drains on Close: %t", runtime.Version(), drainOnClose())
 	t.Logf("%12s %-9s %12s %12s", "body", "announced", "bytes read", "connections")
@@ -173,6 +174,7 @@ func TestDrainByClose(t *testing.T) {
 // Go 1.27 goes by the announced size of the whole body: of one above 256 KiB it does
 // not drain even the last byte. Reading that byte is enough on every release.
 func TestDrainLastByte(t *testing.T) {
+	t.Parallel()
 	const size = 1 << 20 // 1 MiB
 	for left, want := range map[int64]int64{1: 2, 0: 1} {
 		synctest.Test(t, func(t *testing.T) {
@@ -230,6 +232,7 @@ func TestDrainNeverClosed(t *testing.T) {
 }
 
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	const size = 300 << 10 // 300 KiB: more than any release drains on its own
 	for _, tt := range []struct {
 		limit, n, conns int64

@@ -59,6 +59,7 @@ func multipartNames(t testing.TB, p ch08.Part) (wire string, parts []*multipart.
 // control characters, which stay escaped, and for directories, which Part.FileName cuts
 // off.
 func TestMultipartHostileNames(t *testing.T) {
+	t.Parallel()
 	for sent, want := range map[string]string{
 		"plain.txt":                 "plain.txt",
 		`a"b.txt`:                   `a"b.txt`,

@@ -123,6 +123,7 @@ func (n *multipartNoise) Read(p []byte) (int, error) {
 // A Data that fails ends the request with its error, and the server does not take what
 // has arrived for the whole.
 func TestMultipartFailingReader(t *testing.T) {
+	t.Parallel()
 	broken := errors.New("disk on fire")
 	for _, tt := range []struct {
 		name string
@@ -169,6 +170,7 @@ func TestMultipartFailingReader(t *testing.T) {
 // A server that refuses early is heard, and after Close no Data is read any more; a
 // goroutine left behind would fail the bubble.
 func TestMultipartEarlyAnswer(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client := multipartServe(t, multipartEcho(1<<20))
 		noise := newMultipartNoise() // without end

@@ -81,6 +81,7 @@ func reuseGet(t testing.TB, rt http.RoundTripper, url string, closeConn bool) {
 // How many connections ten requests make, and how many of these stay open after them.
 // The handler takes a second of the bubble's time, so that parallel requests overlap.
 func TestReuseConnections(t *testing.T) {
+	t.Parallel()
 	const n, url = 10, "http://peer.example/"
 	t.Logf("%-50s %5s %5s", "ten requests", "made", "kept")
 	for _, tt := range []struct {
@@ -212,6 +213,7 @@ func TestReuseMaxConnsWaits(t *testing.T) {
 // and pays for each until its timeout. Request.Close tells the server too, so that both
 // sides are rid of it at once.
 func TestReuseOnceToManyHosts(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name      string
 		closeConn bool

@@ -1,4 +1,4 @@
-package main_test
+package ch08_test
 
 import (
 	"bufio"
@@ -16,10 +16,11 @@ import (
 	"time"
 )
 
-// TestSkew builds the command and runs it as a user would.
-func TestSkew(t *testing.T) {
+// TestSkewCommand builds the command and runs it as a user would.
+func TestSkewCommand(t *testing.T) {
+	t.Parallel()
 	bin := filepath.Join(t.TempDir(), "skew.exe") // .exe for Windows, no harm elsewhere
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", bin, "./skew").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	asked := make(chan string, 8)
@@ -31,6 +32,8 @@ func TestSkew(t *testing.T) {
 			w.Header()["Date"] = nil // net/http adds none
 		case "/broken":
 			w.Header().Set("Date", "yesterday")
+		case "/refused":
+			w.WriteHeader(http.StatusMethodNotAllowed) // tells the time all the same
 		case "/silent":
 			asked <- r.Method
 			<-r.Context().Done()
@@ -49,13 +52,15 @@ func TestSkew(t *testing.T) {
 		{"flag", []string{"-x"}, 2, `^$`, `^skew: .*-x.*\n$`},
 		{"timeout", []string{"-timeout", "-1s", ts.URL}, 2, `^$`, `^skew: -timeout -1s: want more than 0 .*\n$`},
 		{"no scheme", []string{ts.URL, "example.test"}, 2, `^$`, `^skew: "example.test": want http.*\n$`},
+		{"other scheme", []string{"ftp://example.test"}, 2, `^$`, `^skew: "ftp://example.test": want http.*\n$`},
+		{"malformed", []string{"http://%zz/"}, 2, `^$`, `^skew: "http://%zz/": want http.*\n$`},
 		{"no host", []string{"http:///x"}, 2, `^$`, `^skew: "http:///x": want http.*\n$`},
-		{"equal", []string{ts.URL}, 0, `^[+-]\d\.\d{3}s http://\S+\n$`, `^$`},
-		{"two", []string{ts.URL + "/ahead", ts.URL}, 0, `^\+3\d{3}\.\d{3}s \S+/ahead\n[+-]\d\.\d{3}s \S+\n$`, `^$`},
-		{"one fails", []string{ts.URL + "/none", ts.URL + "/broken", ts.URL}, 1, `^[+-]\d\.\d{3}s \S+\n$`,
-			`^skew: \S+/none: skew: answer without a Date field\nskew: \S+/broken: .*yesterday.*\n$`},
+		{"three", []string{ts.URL + "/ahead", strings.Replace(ts.URL, "http", "HTTP", 1), ts.URL + "/refused"},
+			0, `^\+3\d{3}\.\d{3}s \S+/ahead\n[+-]\d\.\d{3}s HTTP://\S+\n[+-]\d\.\d{3}s \S+/refused\n$`, `^$`},
+		{"one succeeds", []string{"-timeout", "5s", ts.URL + "/none", ts.URL + "/broken", "http://127.0.0.1:0/", ts.URL},
+			1, `^[+-]\d\.\d{3}s \S+\n$`, `^skew: \S+/none: skew: answer without a Date field\n` +
+				`skew: \S+/broken: .*yesterday.*\nskew: http://127.0.0.1:0/: .*\n$`},
 		{"silent", []string{"-timeout", "50ms", ts.URL + "/silent"}, 1, `^$`, `^skew: \S+/silent: .*\n$`},
-		{"refused", []string{"-timeout", "5s", "http://127.0.0.1:0/"}, 1, `^$`, `^skew: http://127.0.0.1:0/: .*\n$`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
