@@ -144,6 +144,9 @@ func TestGetLimitedAnnounced(t *testing.T) {
 		if !errors.Is(err, tt.want) {
 			t.Errorf("GetLimited(%d announced, %d) error = %v, want %v", tt.size, tt.limit, err, tt.want)
 		}
+		if strings.Contains(fmt.Sprint(err), "-") {
+			t.Errorf("GetLimited(%d announced, %d) error = %v: of negative sizes", tt.size, tt.limit, err)
+		}
 		if n := after.TotalAlloc - before.TotalAlloc; n > 2<<20 {
 			t.Errorf("GetLimited(%d announced, %d) allocates %d bytes, want at most 2 MiB",
 				tt.size, tt.limit, n)
