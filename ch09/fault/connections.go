@@ -123,7 +123,8 @@ func serve(ctx context.Context, f *fault) (err error) {
 		return err
 	}
 	defer file.Close()
-	log := slog.New(slog.NewTextHandler(io.MultiWriter(f.stderr, file), nil))
+	bounded := &atMost{w: io.MultiWriter(file, f.stderr), left: mib}
+	log := slog.New(slog.NewTextHandler(bounded, nil))
 	l, err := f.listenLoopback(ctx)
 	if err != nil {
 		return err
@@ -135,6 +136,8 @@ func serve(ctx context.Context, f *fault) (err error) {
 	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // runs before Wait: ends askSelf
 	failed := make(chan error, 1)
 	wg.Go(func() { failed <- srv.Serve(l) })
 	wg.Go(func() { askSelf(ctx, "http://"+l.Addr().String()+"/") })
@@ -148,9 +151,29 @@ func serve(ctx context.Context, f *fault) (err error) {
 	case <-ctx.Done():
 	}
 	// The caller's context is over; what is in flight gets 5 s of its own.
-	stop, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	return srv.Shutdown(stop)
+	stop, stopped := context.WithTimeout(context.Background(), 5*time.Second)
+	defer stopped()
+	if err := srv.Shutdown(stop); err != nil {
+		f.say("serve: a request in flight is cut off: %v", err)
+		return srv.Close()
+	}
+	return nil
+}
+
+// atMost passes on what fits into left bytes and swallows the rest: a client in a loop
+// must not fill the disk with its log.
+type atMost struct {
+	w    io.Writer
+	left int
+}
+
+// Write is not safe for concurrent use; slog's handlers call it one at a time.
+func (a *atMost) Write(p []byte) (int, error) {
+	if a.left -= len(p); a.left < 0 {
+		a.left = 0
+		return len(p), nil
+	}
+	return a.w.Write(p)
 }
 
 const selfAgent = "fault"

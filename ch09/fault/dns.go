@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -15,15 +16,17 @@ import (
 // Response codes of RFC 1035, section 4.1.1.
 const (
 	rcodeOK       = 0
+	rcodeFormErr  = 1
 	rcodeServFail = 2
 	rcodeNXDomain = 3
+	rcodeNotImp   = 4
 	rcodeRefused  = 5
 )
 
 const (
 	dnsZone  = "fault.test"
-	dnsDelay = time.Second // of slow.fault.test
-	dnsSlow  = 64          // delayed answers at a time; more are dropped
+	dnsDelay = 500 * time.Millisecond // of slow.fault.test
+	dnsSlow  = 64                     // delayed answers at a time; more are dropped
 	typeA    = 1
 	classIN  = 1
 )
@@ -49,15 +52,17 @@ func dns(ctx context.Context, f *fault) error {
 	buf := make([]byte, 512) // RFC 1035, section 2.3.4: UDP messages are at most 512 bytes
 	for {
 		n, peer, err := pc.ReadFrom(buf)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, net.ErrClosed):
 			return err
+		case err != nil: // on Windows: a long datagram, or a peer that is gone
+			continue
 		}
 		reply, delay := answer(buf[:n])
 		switch {
-		case reply == nil: // malformed, or meant to be lost
+		case reply == nil: // no query, or meant to be lost
 		case delay == 0:
 			pc.WriteTo(reply, peer) // error: UDP may lose it anyway
 		default:
@@ -76,66 +81,64 @@ func dns(ctx context.Context, f *fault) error {
 	}
 }
 
-// answer returns the reply to one query and how long to hold it back, or nil if the
-// query is malformed, not a standard query, or for the name that is lost.
-// The reply is the header, the question as it came, and at most one A record.
+// answer returns the reply to one query and how long to hold it back, or nil if q is
+// no query, or for the name that is lost. The reply is the header, the question as it
+// came, and at most one A record: forged queries gain little.
 func answer(q []byte) ([]byte, time.Duration) {
-	name, end, ok := question(q)
-	if !ok {
-		return nil, 0
+	const header, isReply, opcode, recurse = 12, 0x80, 0x78, 0x01
+	if len(q) < header || q[2]&isReply != 0 {
+		return nil, 0 // to answer a reply could go on for ever
 	}
-	qtype := binary.BigEndian.Uint16(q[end-4:])
-	class := binary.BigEndian.Uint16(q[end-2:])
+	name, end, ok := question(q, header)
 	var rcode byte
 	var addr []byte
 	var delay time.Duration
-	switch name {
-	case "lost." + dnsZone:
+	switch {
+	case !ok:
+		rcode, end = rcodeFormErr, header
+	case q[2]&opcode != 0: // 0 is a standard query
+		rcode = rcodeNotImp
+	case binary.BigEndian.Uint16(q[end-2:]) != classIN:
+		rcode = rcodeRefused
+	case name == "lost."+dnsZone:
 		return nil, 0
-	case "slow." + dnsZone:
+	case name == "slow."+dnsZone:
 		addr, delay = []byte{192, 0, 2, 81}, dnsDelay
-	case "www." + dnsZone:
+	case name == "www."+dnsZone:
 		addr = []byte{192, 0, 2, 80}
-	case "broken." + dnsZone:
+	case name == "broken."+dnsZone:
 		rcode = rcodeServFail
-	case dnsZone:
+	case name == dnsZone:
 		rcode = rcodeOK // the zone exists, without an address
-	default:
+	case strings.HasSuffix(name, "."+dnsZone):
 		rcode = rcodeNXDomain
-		if !strings.HasSuffix(name, "."+dnsZone) {
-			rcode = rcodeRefused
-		}
-	}
-	if class != classIN {
-		rcode, addr = rcodeRefused, nil
-	}
-	if qtype != typeA {
-		addr = nil // the name exists, but no such record
+	default:
+		rcode = rcodeRefused
 	}
 	reply := append([]byte(nil), q[:end]...)
-	reply[2] = 0x84 | q[2]&0x01 // a reply, authoritative; recursion desired as asked
-	reply[3] = 0x80 | rcode     // recursion available, so that dig does not warn
-	clear(reply[6:12])          // no records yet, and the query's EDNS is not answered
-	if addr != nil {
+	reply[2] = 0x84 | q[2]&(opcode|recurse) // a reply, authoritative
+	reply[3] = 0x80 | rcode                 // recursion available, so that dig does not warn
+	clear(reply[4:header])                  // no records yet; EDNS is not answered
+	if ok {
+		reply[5] = 1 // question
+	}
+	if addr != nil && binary.BigEndian.Uint16(q[end-4:]) == typeA {
 		reply[7] = 1
-		reply = append(reply, 0xc0, 12, 0, typeA, 0, classIN, 0, 0, 0, 60, 0, 4)
+		reply = append(reply, 0xc0, header, 0, typeA, 0, classIN, 0, 0, 0, 60, 0, 4)
 		reply = append(reply, addr...)
 	}
 	return reply, delay
 }
 
-// question checks the header of a query and returns its one name, in lower case and
-// without the last dot, and where the question ends. RFC 1035, sections 4.1.1, 4.1.2.
-func question(q []byte) (name string, end int, ok bool) {
-	const (
-		header   = 12
-		notQuery = 0xf8 // QR and OPCODE: 0 is a standard query
-	)
-	if len(q) < header || q[2]&notQuery != 0 || binary.BigEndian.Uint16(q[4:]) != 1 {
+// question returns the name that a query asks for, in lower case and without the last
+// dot, and where the question ends. It is false unless there is just one well-formed
+// question, RFC 9619. The name starts at i: RFC 1035, section 4.1.2.
+func question(q []byte, i int) (name string, end int, ok bool) {
+	if binary.BigEndian.Uint16(q[4:]) != 1 {
 		return "", 0, false
 	}
 	var labels []string
-	for i := header; i < len(q); {
+	for start := i; i < len(q); {
 		n := int(q[i])
 		i++
 		if n == 0 {
@@ -146,10 +149,11 @@ func question(q []byte) (name string, end int, ok bool) {
 		}
 		// 63 is the longest label; larger is a pointer, senseless in the first name.
 		// A name has at most 255 bytes, its lengths included.
-		if n > 63 || i+n >= len(q) || i+n-header >= 255 {
+		if n > 63 || i+n >= len(q) || i+n-start >= 255 {
 			return "", 0, false
 		}
-		labels = append(labels, string(q[i:i+n]))
+		// A dot within a label does not end it.
+		labels = append(labels, strings.ReplaceAll(string(q[i:i+n]), ".", `\046`))
 		i += n
 	}
 	return "", 0, false

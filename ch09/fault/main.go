@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"os"
 	"os/signal"
 	"regexp"
@@ -32,16 +33,18 @@ Faults:
   cpu           -n goroutines that spin
   memory        -size MiB of memory, every page touched
   disk-io       writes of 4 KiB, each followed by fsync, within -size MiB
-  disk-full     a file of -size MiB, a sparse one and 500 empty ones (fills no disk)
+  disk-full     a file of -size MiB, a sparse one and 100 empty ones (fills no disk)
   deleted-file  a file of -size MiB, deleted but still open
   refused       a port that nobody listens on
   timeout       a listener whose queue is full, so that it drops each SYN
   close-wait    -n connections that the peer closed and this end never does
   time-wait     -n connections that this end closed first
   descriptors   a server at its limit of -n open files
-  dns           a name server for fault.test: www, slow, lost, broken, and no others
+  dns           a name server for fault.test: www, slow, lost, broken, and no others;
+                over UDP only
   serve         an HTTP server that logs: /, /missing, /error, and /slow
   lookup NAME   no fault: look NAME up with Go's resolver, or ask -server
+Those that make files, refused, timeout and descriptors need Linux.
 
 Example:
   go run ./ch09/fault -for 1m close-wait
@@ -126,6 +129,7 @@ func main() {
 	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
 		signals = append(signals, syscall.SIGHUP) // a closed terminal must leave no file
 	}
+	signal.Ignore(syscall.SIGPIPE) // nor must a closed pipe, as of head -n 1
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
@@ -161,7 +165,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.duration)
 	defer cancel()
-	if err := s.start(ctx, f); err != nil {
+	err = s.start(ctx, f)
+	if ctx.Err() != nil && f.name != "lookup" {
+		return 0 // asked to end, maybe before the fault was there
+	}
+	if err != nil {
 		fmt.Fprintf(stderr, "fault: %s: %v\n", f.name, err)
 		return 1
 	}
@@ -180,6 +188,11 @@ func (f *fault) check(flags *flag.FlagSet) (spec, error) {
 		return spec{}, fmt.Errorf("%q: want one of %s", f.name, names)
 	}
 	rest := flags.Args()[1:]
+	for _, arg := range rest {
+		if strings.HasPrefix(arg, "-") {
+			return spec{}, fmt.Errorf("%s: flags go before %s", arg, f.name)
+		}
+	}
 	if f.name == "lookup" {
 		if len(rest) == 0 {
 			return spec{}, errors.New("lookup: no NAME")
@@ -205,6 +218,9 @@ func (f *fault) check(flags *flag.FlagSet) (spec, error) {
 		f.size = s.size
 	} else if f.size < 1 || f.size > maxSize {
 		return spec{}, fmt.Errorf("-size %d: want 1 to 1024 MiB", f.size)
+	}
+	if _, _, err := net.SplitHostPort(f.server); given["server"] && err != nil {
+		return spec{}, fmt.Errorf("-server: %w", err)
 	}
 	if f.duration <= 0 || f.duration > maxFor {
 		return spec{}, fmt.Errorf("-for %v: want more than 0 and at most 5m", f.duration)

@@ -60,6 +60,10 @@ func (f *fault) tempDir(size int) (string, func(), error) {
 			parent = os.TempDir()
 		}
 	}
+	parent, err := filepath.Abs(parent) // DIR is for another shell
+	if err != nil {
+		return "", nil, err
+	}
 	free, err := freeMiB(parent)
 	if err != nil {
 		return "", nil, err
@@ -101,7 +105,7 @@ func fill(ctx context.Context, name string, size int) (*os.File, error) {
 }
 
 // diskIOTotal bounds what diskIO writes in all: a solid-state disk wears out.
-const diskIOTotal = 2048 * mib
+const diskIOTotal int64 = 2048 * mib
 
 // diskIO writes 4 KiB and waits for the disk, again and again.
 func diskIO(ctx context.Context, f *fault) error {
@@ -118,8 +122,8 @@ func diskIO(ctx context.Context, f *fault) error {
 	f.ready(fmt.Sprintf("writes and fsyncs within %d MiB in %s", f.size, dir), []string{
 		"iostat -xz 1 20", "iotop -oPab -n 5"}, "DIR", dir)
 	block := make([]byte, 4<<10)
-	for written := 0; written < diskIOTotal && ctx.Err() == nil; written += len(block) {
-		_, err := file.WriteAt(block, int64(written%(f.size*mib)))
+	for n := int64(0); n < diskIOTotal && ctx.Err() == nil; n += int64(len(block)) {
+		_, err := file.WriteAt(block, n%int64(f.size*mib))
 		if err == nil {
 			err = file.Sync()
 		}
@@ -157,7 +161,7 @@ func diskFull(ctx context.Context, f *fault) error {
 	if err := os.Mkdir(many, 0o700); err != nil {
 		return err
 	}
-	for i := range 500 {
+	for i := range 100 {
 		name := filepath.Join(many, fmt.Sprintf("session-%03d", i))
 		if err := os.WriteFile(name, nil, 0o600); err != nil {
 			return err

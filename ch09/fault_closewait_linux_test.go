@@ -1,14 +1,9 @@
-package main_test
+package ch09_test
 
 import (
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"net"
-	"os"
-	"runtime"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -51,24 +46,9 @@ func TestCloseWaitAndKeepAlive(t *testing.T) {
 	if _, err := io.Copy(io.Discard, server); err != nil { // until the FIN
 		t.Fatal(err)
 	}
-	ends := closeWaitHex(t, server.LocalAddr()) + " " + closeWaitHex(t, server.RemoteAddr())
-	table := func() string {
-		b, err := os.ReadFile("/proc/net/tcp")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
-	if !strings.Contains(table(), ends+" 08") { // 08 is CLOSE-WAIT
-		t.Fatalf("%s is not in CLOSE-WAIT", ends)
-	}
 	start := time.Now()
-	for strings.Contains(table(), ends) {
-		if time.Since(start) > 30*time.Second {
-			t.Fatal("still in CLOSE-WAIT after 30 s")
-		}
-		runtime.Gosched()
-	}
+	closeWaitUntil(t, server, tcpCloseWait) // at once
+	closeWaitUntil(t, server, tcpClose)
 	t.Logf("gone from CLOSE-WAIT after %v", time.Since(start).Round(100*time.Millisecond))
 	// The socket is still open in this process: closed, Write would say net.ErrClosed.
 	if _, err := server.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) {
@@ -76,12 +56,33 @@ func TestCloseWaitAndKeepAlive(t *testing.T) {
 	}
 }
 
-// closeWaitHex returns an IPv4 address as /proc/net/tcp writes it.
-func closeWaitHex(t *testing.T, a net.Addr) string {
+// States as numbered by the kernel, include/net/tcp_states.h.
+const (
+	tcpClose     = 7 // ss does not show these
+	tcpCloseWait = 8
+)
+
+// closeWaitUntil looks at the state of conn now and after each event that the kernel has
+// for it, for at most 30 s, until it is want.
+func closeWaitUntil(t *testing.T, conn net.Conn, want byte) {
 	t.Helper()
-	tcp, ok := a.(*net.TCPAddr)
-	if !ok || tcp.IP.To4() == nil {
-		t.Fatalf("%v is no IPv4 address", a)
+	raw, err := conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return fmt.Sprintf("%08X:%04X", binary.NativeEndian.Uint32(tcp.IP.To4()), tcp.Port)
+	conn.SetReadDeadline(time.Now().Add(30 * time.Second)) // cannot fail: conn is open
+	var state byte
+	err = raw.Read(func(fd uintptr) bool {
+		// A struct tcp_info begins with the state.
+		info, err := syscall.GetsockoptInet4Addr(int(fd), syscall.IPPROTO_TCP, syscall.TCP_INFO)
+		if err != nil {
+			t.Error(err)
+			return true
+		}
+		state = info[0]
+		return state == want
+	})
+	if err != nil {
+		t.Fatalf("state %d, waiting for %d: %v", state, want, err)
+	}
 }
