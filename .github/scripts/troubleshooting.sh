@@ -10,8 +10,9 @@
 # `go run ./ch09/fault ...` starts that fault, which ends before the next one starts or
 # with its symptom; the lines after it run with the variables that it prints. After "  # "
 # stands what a line must show, see the section itself; a console block is compared
-# exactly. Symptoms run at the same time, in a network namespace of their own if
-# possible, so that no firewall rule or connection concerns the machine.
+# exactly. Symptoms run at the same time, and within one the lines that only sample run
+# beside those that follow. All run in a network namespace of their own if possible, so
+# that no firewall rule or connection concerns the machine.
 set -u
 
 verbose='' all=''
@@ -46,11 +47,12 @@ tmp=$TROUBLESHOOTING_TMP
 ns=$TROUBLESHOOTING_NS
 [ "$ns" ] && ip link set lo up
 export FAULT=$tmp/fault LC_ALL=C
-fault_pid='' line_pid=''
+fault_pid='' line_pid='' samplers=()
 cleanup() {
 	trap - INT TERM
 	[ -z "$line_pid" ] || kill "$line_pid" 2>/dev/null
 	[ -z "$fault_pid" ] || kill "$fault_pid" 2>/dev/null
+	[ ${#samplers[@]} = 0 ] || kill "${samplers[@]}" 2>/dev/null
 	if [ "$BASHPID" = $$ ]; then
 		# shellcheck disable=SC2046  # one word a job
 		kill $(jobs -p) 2>/dev/null
@@ -161,6 +163,8 @@ start_fault() { # LINE COMMAND EXPECTED
 # stop_fault ends the fault, which must still be there, end well and leave nothing.
 stop_fault() {
 	local status
+	[ ${#samplers[@]} = 0 ] || wait "${samplers[@]}"
+	samplers=()
 	[ "$fault_pid" ] || return
 	kill "$fault_pid" 2>/dev/null || fail "the fault ended too early" <"$tmp/says.$part"
 	wait "$fault_pid"
@@ -177,7 +181,7 @@ ran() {
 
 # run_line runs one command line and compares what it prints.
 run_line() { # LINE COMMAND EXPECTED FILE-OF-EXACT-OUTPUT
-	local line=$1 command=$2 expected=$3 exact=$4 out=$tmp/out.$part
+	local line=$1 command=$2 expected=$3 exact=$4 out=$tmp/out.$part.$1
 	local name package lacks status want=0 stages s
 	name=$(program "$command")
 	if [[ $command == *'go run ./ch09/fault '* ]]; then
@@ -202,14 +206,13 @@ run_line() { # LINE COMMAND EXPECTED FILE-OF-EXACT-OUTPUT
 			return
 		fi
 	fi
-	rm -f "$tmp/status.$part"
-	STATUS=$tmp/status.$part timeout -k 1 40 bash -c "$command
+	STATUS=$out.status timeout -k 1 40 bash -c "$command
 echo \${PIPESTATUS[*]} >\"\$STATUS\"" >"$out" 2>&1 </dev/null &
 	line_pid=$! # waited for, so that a signal to this script does not wait for it
 	wait "$line_pid"
 	status=$?
 	line_pid=''
-	[ -f "$tmp/status.$part" ] && read -ra stages <"$tmp/status.$part" || stages=("$status")
+	[ -f "$out.status" ] && read -ra stages <"$out.status" || stages=("$status")
 	status=${stages[-1]}
 	if [[ $expected =~ ^exit\ ([0-9]+):\ (.*)$ ]]; then
 		want=${BASH_REMATCH[1]} expected=${BASH_REMATCH[2]}
@@ -245,6 +248,13 @@ symptom() {
 		[ "$command" ] || return
 		if [[ $command == 'go run ./ch09/fault '* && $command != *' lookup '* ]]; then
 			start_fault "$line" "$command" "$expected"
+		elif [[ $command =~ ^(vmstat|iostat|sudo\ iotop)\  ]]; then
+			{
+				trap 'cleanup 130' INT TERM
+				samplers=()
+				run_line "$line" "$command" "$expected" /dev/null
+			} &
+			samplers+=($!)
 		else
 			run_line "$line" "$command" "$expected" "$exact"
 		fi
