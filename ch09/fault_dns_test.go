@@ -120,6 +120,8 @@ var faultOddities = []struct {
 	{"a dot within a label", bytes.Replace(faultQuery(9, "www.fault.test", faultTypeA),
 		[]byte("\x03www\x05"), []byte("\x09www."), 1), 5},
 	{"a class that is not IN", faultEdit("fault.test", 27, 3), 5},
+	{"EDNS", append(faultEdit("fault.test", 11, 1), // RFC 6891: an additional record
+		0, 0, 41, 4, 0xd0, 0, 0, 0, 0, 0, 0), 0},
 	{"a long datagram", append(faultQuery(9, "x.fault.test", 1), make([]byte, 600)...), 3},
 }
 
@@ -210,7 +212,7 @@ func checkFaultDNS(t *testing.T, conn net.Conn, m []byte) []byte {
 	end := len(first) - 16*int(first[7]) // of the question
 	if len(m) < end || end < 12 || first[7] > 1 || first[2]&0x80 == 0 || m[2]&0x80 != 0 ||
 		!bytes.Equal(first[:2], m[:2]) || !bytes.Equal(first[12:end], m[12:end]) ||
-		(end > 12) != (first[5] == 1) {
+		(end > 12) != (first[5] == 1) || !bytes.Equal(first[8:12], make([]byte, 4)) {
 		t.Errorf("reply %q to %q", first, m)
 	}
 	return first

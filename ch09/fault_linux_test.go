@@ -226,7 +226,18 @@ func faultDeletedFile(t *testing.T, bin string) {
 }
 
 func faultExpiry(t *testing.T, bin string) {
-	r := startFault(t, bin, "-size", "1", "-for", "20ms", "deleted-file")
+	wd, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := filepath.Rel(wd, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := startFault(t, bin, "-size", "1", "-for", "20ms", "-dir", dir, "deleted-file")
+	if !filepath.IsAbs(r.vars["DIR"]) {
+		t.Errorf("DIR=%s, want an absolute path, for a shell elsewhere", r.vars["DIR"])
+	}
 	r.ends("at its end")
 }
 

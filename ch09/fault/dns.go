@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// Copy with: connections.go, main.go, resources.go, sockets_linux.go, sockets_other.go.
+// Copy with: connections.go, main.go, resources.go, serve.go, sockets_linux.go,
+// sockets_other.go.
 
 // Response codes of RFC 1035, section 4.1.1.
 const (

@@ -19,7 +19,8 @@ import (
 	"time"
 )
 
-// Copy with: connections.go, dns.go, resources.go, sockets_linux.go, sockets_other.go.
+// Copy with: connections.go, dns.go, resources.go, serve.go, sockets_linux.go,
+// sockets_other.go.
 
 const usage = `fault makes one fault on loopback, harmless and bounded in time.
 

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Copy with: connections.go, dns.go, main.go, sockets_linux.go, sockets_other.go.
+// Copy with: connections.go, dns.go, main.go, serve.go, sockets_linux.go,
+// sockets_other.go.
 
 const mib = 1 << 20
 

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Copy with: connections.go, dns.go, main.go, resources.go, sockets_other.go.
+// Copy with: connections.go, dns.go, main.go, resources.go, serve.go, sockets_other.go.
 
 // freeMiB returns the space that a user without privileges may still use under dir.
 func freeMiB(dir string) (int, error) {

@@ -7,7 +7,7 @@ import (
 	"errors"
 )
 
-// Copy with: connections.go, dns.go, main.go, resources.go, sockets_linux.go.
+// Copy with: connections.go, dns.go, main.go, resources.go, serve.go, sockets_linux.go.
 
 // Elsewhere these faults are refused: the space check is Linux's, so no file is made
 // either, and the queue of a listener works in another way.
