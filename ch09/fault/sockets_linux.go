@@ -91,6 +91,11 @@ func timeout(ctx context.Context, f *fault) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { knock(ctx, l.Addr().String()) })
+	wg.Go(func() { // a second one, for the time between two attempts of the first
+		if wait(ctx, time.Second) {
+			knock(ctx, l.Addr().String())
+		}
+	})
 	f.ready("the accept queue is full, SYNs are dropped", []string{
 		`curl -sS -m 2 http://127.0.0.1:"$PORT"/`, `ss -lnt sport = :"$PORT"`},
 		"PORT", portOf(l.Addr()))
