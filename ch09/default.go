@@ -1,6 +1,7 @@
 package ch09
 
 import (
+	"cmp"
 	"errors"
 	"html/template"
 	"io"
@@ -16,7 +17,8 @@ const maxGreetingBytes = 4 << 10 // 4 KiB
 var greetingPage = template.Must(template.New("greeting").Parse("<p>Hello, {{.}}!</p>\n"))
 
 // DefaultHandler greets: "friend" for GET and HEAD, and for POST whomever the body
-// names, as plain text. What the body says is escaped, so markup arrives as text.
+// names, as plain text, or again "friend" if it names nobody. What the body says is
+// escaped, so markup arrives as text.
 //
 // A body above 4 KiB is answered 413 (RFC 9110, section 15.5.14), a body that cannot
 // be read 400, any other method 405 with Allow (section 15.5.6). For a form's fields use
@@ -58,5 +60,6 @@ func readGreetingName(w http.ResponseWriter, r *http.Request) (string, error) {
 	body := http.MaxBytesReader(w, r.Body, maxGreetingBytes)
 	defer body.Close()
 	b, err := io.ReadAll(body)
-	return strings.ToValidUTF8(strings.TrimSpace(string(b)), "\uFFFD"), err
+	name := strings.ToValidUTF8(strings.TrimSpace(string(b)), "\uFFFD")
+	return cmp.Or(name, "friend"), err
 }

@@ -1,6 +1,7 @@
 package ch09_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"html"
@@ -35,6 +36,7 @@ func TestDefaultHandler(t *testing.T) {
 		{"invalid UTF-8", "POST", strings.NewReader("A\xff\xfea"), 200, "", "<p>Hello, A\uFFFDa!</p>\n"},
 		{"byte by byte", "POST", iotest.OneByteReader(strings.NewReader("Ada")), 200, "",
 			"<p>Hello, Ada!</p>\n"},
+		{"nobody named", "POST", strings.NewReader(" \r\n"), 200, "", "<p>Hello, friend!</p>\n"},
 		{"largest", "POST", strings.NewReader(strings.Repeat("a", 4<<10)), 200, "",
 			"<p>Hello, " + strings.Repeat("a", 4<<10) + "!</p>\n"},
 		{"too large, announced", "POST", strings.NewReader(strings.Repeat("a", 4<<10+1)), 413, "",
@@ -44,6 +46,7 @@ func TestDefaultHandler(t *testing.T) {
 		{"broken body", "POST", iotest.ErrReader(errors.New("cut")), 400, "",
 			"cannot read the name\n"},
 		{"other method", "DELETE", nil, 405, "GET, HEAD, POST", "method not allowed\n"},
+		{"options", "OPTIONS", nil, 405, "GET, HEAD, POST", "method not allowed\n"},
 		{"trace", "TRACE", nil, 405, "GET, HEAD, POST", "method not allowed\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -97,7 +100,7 @@ func defaultCheckText(t *testing.T, name, page string) {
 	if !ok || !ok2 || strings.ContainsAny(text, "<>\"'") {
 		t.Fatalf("greeting of %q = %q: markup got through", name, page)
 	}
-	want := strings.ToValidUTF8(strings.TrimSpace(name), "\uFFFD")
+	want := cmp.Or(strings.ToValidUTF8(strings.TrimSpace(name), "\uFFFD"), "friend")
 	want = strings.ReplaceAll(want, "\x00", "\uFFFD") // as HTML parsers do
 	if got := html.UnescapeString(text); got != want {
 		t.Errorf("greeting of %q reads %q, want %q", name, got, want)

@@ -16,13 +16,14 @@ import (
 // prefer to refuse a body by its Content-Length. The server's ReadTimeout bounds the
 // time. HTTP/2 has no need of it: there only the stream ends.
 func Drain(limit int64) func(http.Handler) http.Handler {
+	// A reader of exactly the limit would miss the end of a body of that size, and
+	// without having seen its end the server gives the connection up.
+	limit = max(limit, limit+1) // the largest stays: one more would be negative
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			next.ServeHTTP(w, r)
-			// A reader of exactly the limit would miss the end of a body of that size,
-			// and without having seen its end the server gives the connection up.
 			// Errors: a client that went away, or a handler that closed the body.
-			io.CopyN(io.Discard, r.Body, limit+1)
+			io.CopyN(io.Discard, r.Body, limit)
 			r.Body.Close()
 		})
 	}

@@ -151,7 +151,7 @@ func (l fileServerListener) Accept() (net.Conn, error) {
 func (l fileServerListener) Close() error   { close(l.closed); return nil }
 func (l fileServerListener) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "unix"} }
 
-// 8 MiB at 64 KiB a second take 128 s, more than the server's WriteTimeout of 60 s.
+// 2.5 MiB at 32 KiB a second take 80 s, more than the server's WriteTimeout of 60 s.
 func TestFileServerSlowDownload(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -162,7 +162,7 @@ func TestFileServerSlowDownload(t *testing.T) {
 		{"http.FileServerFS", func(f fstest.MapFS) http.Handler { return http.FileServerFS(f) }, false},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			const size = 8 << 20
+			const size = 5 << 19
 			files := fstest.MapFS{"big": {Data: make([]byte, size)}}
 			srv := ch09.NewServer("", tt.serve(files))
 			l := fileServerListener{make(chan net.Conn), make(chan struct{})}
@@ -180,9 +180,9 @@ func TestFileServerSlowDownload(t *testing.T) {
 				if err != nil {
 					break
 				}
-				time.Sleep(time.Second)
+				time.Sleep(2 * time.Second)
 			}
-			t.Logf("%s at 64 KiB a second: %d bytes in %v", tt.name, n, time.Since(start))
+			t.Logf("%s at 32 KiB a second: %d bytes in %v", tt.name, n, time.Since(start))
 			if (n > size) != tt.whole {
 				t.Errorf("%s: %d bytes, header included, of %d: whole file %t, want %t",
 					tt.name, n, size, n > size, tt.whole)

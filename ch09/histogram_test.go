@@ -64,7 +64,7 @@ func TestHistogramAdds(t *testing.T) {
 func TestHistogramQuantileError(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var h ch09.Histogram
-	durations := make([]time.Duration, 10_000)
+	durations := make([]time.Duration, 2000)
 	for i := range durations {
 		// From 100 ns to 60 s, evenly over the magnitudes.
 		durations[i] = time.Duration(100 * math.Pow(6e8, rnd.Float64()))
@@ -114,8 +114,8 @@ func TestHistogramConcurrent(t *testing.T) {
 		wg.Go(func() {
 			for i := range 1000 {
 				h.Observe(time.Duration(i) * time.Microsecond)
-				h.Snapshot()
 			}
+			h.Snapshot()
 		})
 	}
 	wg.Wait()

@@ -38,6 +38,7 @@ func TestMethods(t *testing.T) {
 			"GET, HEAD, OPTIONS, POST", "method not allowed\n"},
 		{"case matters", ch09.Methods{"GET": nil}, "get", 405, "GET, HEAD, OPTIONS",
 			"method not allowed\n"},
+		{"nil map", nil, "OPTIONS", 204, "OPTIONS", ""},
 		{"empty map", ch09.Methods{}, "GET", 405, "OPTIONS", "method not allowed\n"},
 		{"nil handler", ch09.Methods{"GET": nil}, "GET", 500, "", "no handler for GET\n"},
 		{"nil function", ch09.Methods{"GET": http.HandlerFunc(nil)}, "GET", 500, "",

@@ -84,25 +84,37 @@ func (m *Metrics) route(label string) *metricsRoute {
 	if label == "" {
 		label = OtherRoute
 	}
-	if routes := m.routes.Load(); routes != nil {
-		if r, ok := (*routes)[label]; ok {
-			return r
-		}
+	if r := m.known(label); r != nil {
+		return r
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if r := m.known(label); r != nil { // added while this one waited
+		return r
+	}
 	routes := map[string]*metricsRoute{}
 	if old := m.routes.Load(); old != nil {
 		routes = maps.Clone(*old)
 	}
-	if len(routes) >= maxMetricsRoutes && routes[label] == nil {
+	r := &metricsRoute{}
+	if len(routes) >= maxMetricsRoutes { // and OtherRoute is not among them, see known
 		label = OtherRoute
 	}
-	r, ok := routes[label]
-	if !ok {
-		r = &metricsRoute{}
-		routes[label] = r
-		m.routes.Store(&routes)
+	routes[label] = r
+	m.routes.Store(&routes)
+	return r
+}
+
+// known returns the counters of a label, or of OtherRoute in its place if there are
+// routes enough; nil if they are yet to be added.
+func (m *Metrics) known(label string) *metricsRoute {
+	routes := m.routes.Load()
+	if routes == nil {
+		return nil
+	}
+	r := (*routes)[label]
+	if r == nil && len(*routes) >= maxMetricsRoutes {
+		r = (*routes)[OtherRoute]
 	}
 	return r
 }

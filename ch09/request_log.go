@@ -13,12 +13,15 @@ import (
 // entry has method, path, route (the pattern of http.ServeMux that matched), status,
 // bytes of content, duration and the peer's address. The query is left out: it may
 // carry what must not be kept. Text from the client is quoted by slog's handlers, so
-// that no request can forge an entry.
+// that no request can forge an entry. A nil log discards.
 //
 // A panic is noted and goes on to the server, which ends the connection. The route is
 // known only if every middleware between hands on the same *http.Request: one that
 // calls r.WithContext hides it.
 func LogRequests(log *slog.Logger) func(http.Handler) http.Handler {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			start := time.Now()

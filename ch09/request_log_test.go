@@ -104,6 +104,14 @@ func TestLogRequestsRouteHidden(t *testing.T) {
 	}
 }
 
+func TestLogRequestsNil(t *testing.T) {
+	rec := httptest.NewRecorder()
+	ch09.LogRequests(nil)(requestLogMux()).ServeHTTP(rec, httptest.NewRequest("GET", "/fail", nil))
+	if rec.Code != http.StatusBadGateway {
+		t.Errorf("without a log: %d, want the handler's 502", rec.Code)
+	}
+}
+
 func ExampleLogRequests() {
 	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {

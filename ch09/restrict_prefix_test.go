@@ -26,6 +26,7 @@ func restrictSite(tb testing.TB) http.Handler {
 		"page.txt":         "a page",
 		"sub/page.txt":     "another page",
 		"dots.in.name":     "not hidden",
+		"100%.txt":         "a name that is no valid encoding",
 		"%2esecret":        "a name that looks encoded, and is not a dot file",
 		".secret":          restrictSecret,
 		".dir/secret":      restrictSecret,
@@ -58,13 +59,16 @@ func TestRestrictPrefix(t *testing.T) {
 		{"/static/page.txt", 200},
 		{"/static/sub/page.txt", 200},
 		{"/static/dots.in.name", 200},
+		{"/static/100%25.txt", 200},
 		{"/static/.secret", 404},
-		{"/static/%2esecret", 404},     // encoded
-		{"/static/%2Esecret", 404},     // as the other case
-		{"/static/%252esecret", 404},   // encoded twice
-		{"/static/%25252esecret", 404}, // and again
-		{"/static//.secret", 404},      // doubled slash
-		{"/static/.dir/secret", 404},   // nested below a hidden directory
+		{"/static/%2esecret", 404},         // encoded
+		{"/static/%2Esecret", 404},         // as the other case
+		{"/static/%252esecret", 404},       // encoded twice
+		{"/static/%25252esecret", 404},     // and again
+		{"/static/%25%32%65secret", 404},   // its parts encoded
+		{"/static/%25zz/%252esecret", 404}, // beside what cannot be decoded
+		{"/static//.secret", 404},          // doubled slash
+		{"/static/.dir/secret", 404},       // nested below a hidden directory
 		{"/static/%2edir/secret", 404},
 		{"/static/sub/.secret", 404},
 		{"/static/sub%2f.secret", 404}, // encoded slash
@@ -73,6 +77,8 @@ func TestRestrictPrefix(t *testing.T) {
 		{"/static/./page.txt", 404}, // unclean paths are for the mux to redirect
 		{"/static/../page.txt", 404},
 		{"/static/sub/../.secret", 404},
+		{"/static/.", 404},
+		{"/static/.secret/", 404},
 	} {
 		resp, err := client.Get(ts.URL + tt.path)
 		if err != nil {
@@ -133,6 +139,25 @@ func FuzzRestrictPrefix(f *testing.F) {
 			path = strings.TrimPrefix(to.RequestURI(), "/static/")
 		}
 	})
+}
+
+// Decoded again and again, each time by one "25", this path would take seconds, and be
+// copied 30,000 times: one request, and a processor is busy.
+func TestRestrictPrefixLongEncoding(t *testing.T) {
+	h := ch09.RestrictPrefix(".", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	w := httptest.NewRecorder()
+	for end, want := range map[string]int{"": 200, "2e": 404} {
+		r := httptest.NewRequest("GET", "/%"+strings.Repeat("25", 30_000)+end, nil)
+		n := testing.AllocsPerRun(1, func() {
+			w = httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+		})
+		t.Logf("path of %d bytes: %d, %v objects allocated", len(r.URL.Path), w.Code, n)
+		if w.Code != want || n > 100 {
+			t.Errorf("path of %d bytes: %d, %v objects allocated, want %d and few",
+				len(r.URL.Path), w.Code, n, want)
+		}
+	}
 }
 
 func TestRestrictPrefixAllocatesNothing(t *testing.T) {

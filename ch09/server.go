@@ -2,6 +2,7 @@ package ch09
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -48,18 +49,20 @@ func NewServer(addr string, handler http.Handler) *http.Server {
 // Run serves srv on l until ctx ends. Then it closes l and the idle connections and
 // waits up to ShutdownGrace for the requests in flight; those left are cut off, their
 // contexts end, and the error is one that errors.Is reports as context.DeadlineExceeded.
-// It returns nil if every request finished. If serving fails before ctx ends, Run
-// closes srv and returns that error.
+// It returns nil if every request finished. A Shutdown or Close of srv by others counts
+// as the end of ctx. If serving fails before, Run closes srv and returns that error.
 //
-// Run owns l and closes it. With srv.TLSConfig set it serves TLS, by default with HTTP/2.
-// The contexts of requests do not derive from ctx, or its end would cancel the very
-// requests that are to finish. Handlers that ignore their context may outlive Run; so do
-// hijacked connections, which their handlers own. A connection that the kernel
-// completed but Run did not accept before ctx ended is reset, so clients still need to
-// repeat idempotent requests (RFC 9110, section 9.2.2).
+// Run owns l and closes it in every case. With srv.TLSConfig set it serves TLS, by
+// default with HTTP/2. The contexts of requests do not derive from ctx, or its end would
+// cancel the very requests that are to finish. Handlers that ignore their context may
+// outlive Run; so do hijacked connections, which their handlers own. A connection that
+// the kernel completed but Run did not accept before ctx ended is reset, so clients still
+// need to repeat idempotent requests (RFC 9110, section 9.2.2).
 func Run(ctx context.Context, srv *http.Server, l net.Listener) error {
+	defer l.Close() // ServeTLS leaves it open if the config has no certificate
 	served := make(chan error, 1)
 	go func() {
+		defer close(served)
 		if srv.TLSConfig != nil {
 			served <- srv.ServeTLS(l, "", "")
 		} else {
@@ -69,20 +72,22 @@ func Run(ctx context.Context, srv *http.Server, l net.Listener) error {
 
 	select {
 	case err := <-served:
-		l.Close() // ServeTLS leaves it open if the config has no certificate
-		// Close ends the connections that are left; its error is about l, closed already.
-		srv.Close()
-		return fmt.Errorf("serve: %w", err)
+		if !errors.Is(err, http.ErrServerClosed) {
+			srv.Close() // ends the connections that are left; its error would be about l
+			return fmt.Errorf("serve: %w", err)
+		}
 	case <-ctx.Done():
 	}
 
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), ShutdownGrace)
 	defer cancel()
 	err := srv.Shutdown(grace)
-	if err != nil {
-		srv.Close() // its error would be that of the listener, closed above
+	if errors.Is(err, context.DeadlineExceeded) {
+		srv.Close() // its error would be about l, closed already
 		err = fmt.Errorf("shutdown: requests cut off after %v: %w", ShutdownGrace, err)
+	} else {
+		err = nil // Shutdown's other error is that of closing l: the requests did finish
 	}
-	<-served // http.ErrServerClosed, as asked
+	<-served // whatever it says: the end was asked for
 	return err
 }

@@ -6,9 +6,10 @@ import (
 )
 
 // StatusWriter passes an answer on and notes its status and size. Middleware gives it to
-// the next handler in place of its own http.ResponseWriter, which loses nothing by it:
+// the next handler in place of its own http.ResponseWriter, which keeps what it can do for
+// those who ask by http.ResponseController, not by an assertion like w.(http.Hijacker):
 //
-//   - Unwrap lets http.ResponseController find what it needs: deadlines, Hijack, duplex.
+//   - Unwrap lets the controller find what it needs: deadlines, Hijack, full duplex.
 //   - ReadFrom passes on a file's copy whole, so that the kernel can send it (sendfile).
 //   - Flush and FlushError flush, for code that asserts http.Flusher.
 //   - 1xx answers are passed on and do not count as the status, but 101 does, after

@@ -84,7 +84,7 @@ func TestTimeoutHandlerLateWrite(t *testing.T) {
 // It holds the whole answer in memory until the handler returns: the client's first byte
 // comes as late as the last one.
 func TestTimeoutHandlerBuffers(t *testing.T) {
-	const size = 8 << 20 // 8 MiB
+	const size = 1 << 20 // 1 MiB
 	counter := &timeoutCounter{ResponseWriter: httptest.NewRecorder()}
 	h := http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		chunk := make([]byte, 64<<10)

@@ -22,7 +22,7 @@ import (
 	"network-programming-with-go/ch09"
 )
 
-// Copy with: cert.go, live.go, page.go, page.html, assets, site, ../allow_methods.go, ../chain.go, ../conn_states.go, ../default.go, ../file_server.go, ../histogram.go, ../metrics.go, ../request_log.go, ../restrict_prefix.go, ../secure_headers.go, ../server.go, ../status_writer.go, ../use.go.
+// Copy with: cert.go, live.go, page.go, page.html, assets, site, ../chain.go, ../conn_states.go, ../default.go, ../file_server.go, ../histogram.go, ../metrics.go, ../request_log.go, ../restrict_prefix.go, ../secure_headers.go, ../server.go, ../status_writer.go, ../use.go.
 
 const usage = `server serves a page, a greeting, files, health and metrics over HTTP or HTTPS.
 

@@ -15,7 +15,7 @@ import (
 	"network-programming-with-go/ch09"
 )
 
-// Copy with: main.go, cert.go, live.go, page.html, assets, site, ../allow_methods.go, ../chain.go, ../conn_states.go, ../default.go, ../file_server.go, ../histogram.go, ../metrics.go, ../request_log.go, ../restrict_prefix.go, ../secure_headers.go, ../server.go, ../status_writer.go, ../use.go.
+// Copy with: main.go, cert.go, live.go, page.html, assets, site, ../chain.go, ../conn_states.go, ../default.go, ../file_server.go, ../histogram.go, ../metrics.go, ../request_log.go, ../restrict_prefix.go, ../secure_headers.go, ../server.go, ../status_writer.go, ../use.go.
 
 // maxFormBytes bounds the greeting form.
 const maxFormBytes = 4 << 10 // 4 KiB
@@ -26,7 +26,8 @@ var pageText string
 var pages = template.Must(template.New("page").Parse(pageText))
 
 // newHandler puts the service together. Each route has its method, so that the mux
-// answers 405 with Allow by itself; the guard around all refuses what no route wants.
+// answers all others, TRACE among them, with 405 and that route's own Allow; one
+// AllowMethods around all could only name the methods of all routes together.
 func newHandler(site fs.FS, live *live, log *slog.Logger) http.Handler {
 	assets, err := fs.Sub(embedded, "assets")
 	if err != nil {
@@ -61,7 +62,6 @@ func newHandler(site fs.FS, live *live, log *slog.Logger) http.Handler {
 		live.metrics.Middleware, // outermost: what is refused is measured and logged too
 		ch09.LogRequests(log),
 		ch09.SecureHeaders,
-		ch09.AllowMethods(http.MethodGet, http.MethodPost),
 		http.NewCrossOriginProtection().Handler, // no other site can post the form
 	)
 }

@@ -1,0 +1,135 @@
+package ch09_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"network-programming-with-go/ch09"
+)
+
+func listenLocal(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// Run owns its listener: whatever happens, nobody can accept from it afterwards.
+func TestRunClosesListener(t *testing.T) {
+	noCertificate := &tls.Config{}
+	for _, tt := range []struct {
+		name   string
+		cancel bool // before Run
+		close  bool // the listener, before Run
+		tls    *tls.Config
+		failed bool
+		want   error
+	}{
+		{"ctx over", true, false, nil, false, nil},
+		{"ctx over, no certificate", true, false, noCertificate, false, nil},
+		{"no certificate", false, false, noCertificate, true, nil},
+		{"listener closed", false, true, nil, true, net.ErrClosed},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			l := listenLocal(t)
+			if tt.cancel {
+				cancel()
+			}
+			if tt.close {
+				l.Close()
+			}
+			srv := ch09.NewServer("", nil)
+			srv.TLSConfig = tt.tls
+			err := ch09.Run(ctx, srv, l)
+			t.Logf("Run: %v", err)
+			if !tt.cancel && (err != nil) != tt.failed || tt.want != nil && !errors.Is(err, tt.want) {
+				t.Errorf("Run = %v, want an error: %t, %v", err, tt.failed, tt.want)
+			}
+			if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("after Run, Close = %v, want net.ErrClosed: it left the listener open", err)
+			}
+		})
+	}
+}
+
+// listenBadClose closes, and says that it could not.
+type listenBadClose struct{ net.Listener }
+
+func (l listenBadClose) Close() error {
+	l.Listener.Close() // error: the one below in its place
+	return errors.New("cannot close")
+}
+
+// Shutdown passes on what Close of the listener says. No request was cut off by that.
+func TestRunListenerCannotClose(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	srv := ch09.NewServer("", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { cancel() }))
+	l := listenLocal(t)
+	ran := make(chan error, 1)
+	go func() { ran <- ch09.Run(ctx, srv, listenBadClose{l}) }()
+	resp, err := http.Get("http://" + l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	if err := <-ran; err != nil {
+		t.Errorf("Run = %v, want nil", err)
+	}
+}
+
+func TestRunOverTCPAndTLS(t *testing.T) {
+	ts := httptest.NewTLSServer(nil) // for its certificate and a client that trusts it
+	defer ts.Close()
+	for _, tt := range []struct {
+		name, scheme, proto string
+	}{
+		{"plain", "http", "HTTP/1.1"},
+		{"TLS", "https", "HTTP/2.0"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := listenLocal(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			srv := ch09.NewServer("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				cancel() // ctx ends while the request is in flight
+				fmt.Fprint(w, r.Proto)
+			}))
+			client := &http.Client{}
+			if tt.scheme == "https" {
+				srv.TLSConfig = &tls.Config{Certificates: ts.TLS.Certificates}
+				client = ts.Client()
+				client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
+			}
+			ran := make(chan error, 1)
+			go func() { ran <- ch09.Run(ctx, srv, l) }()
+			resp, err := client.Get(tt.scheme + "://" + l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := bufio.NewReader(resp.Body).ReadString(0)
+			if err != io.EOF || body != tt.proto {
+				t.Errorf("body = %q, %v, want %q", body, err, tt.proto)
+			}
+			resp.Body.Close()
+			client.CloseIdleConnections()
+			if err := <-ran; err != nil {
+				t.Errorf("Run = %v, want nil", err)
+			}
+			t.Logf("%s on %v: answered in full while shutting down", tt.proto, l.Addr())
+		})
+	}
+}
