@@ -147,7 +147,9 @@ func newTLSConfig(cert, key string, selfSigned bool, log *slog.Logger) (*tls.Con
 	case selfSigned:
 		pair, err = newSelfSigned(log)
 	case cert != "":
-		pair, err = tls.LoadX509KeyPair(cert, key)
+		if pair, err = tls.LoadX509KeyPair(cert, key); err != nil {
+			err = fmt.Errorf("-cert %s, -key %s: %w", cert, key, err)
+		}
 	default:
 		return nil, nil
 	}
