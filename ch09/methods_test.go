@@ -143,25 +143,3 @@ func ExampleMethods_Allow() {
 	fmt.Println(ch09.Methods{"POST": nil, "DELETE": nil}.Allow())
 	// Output: DELETE, OPTIONS, POST
 }
-
-func BenchmarkMethods(b *testing.B) {
-	nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	mux := http.NewServeMux()
-	mux.Handle("GET /", nothing)
-	mux.Handle("POST /", nothing)
-	for _, bb := range []struct {
-		name string
-		h    http.Handler
-	}{
-		{"Methods", ch09.Methods{"GET": nothing, "POST": nothing}},
-		{"ServeMux", mux},
-	} {
-		b.Run(bb.name, func(b *testing.B) {
-			w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
-			b.ReportAllocs()
-			for b.Loop() {
-				bb.h.ServeHTTP(w, r)
-			}
-		})
-	}
-}
