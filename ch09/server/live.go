@@ -111,7 +111,7 @@ func (l *live) svg() string {
 		numbers[2].value, numbers[3].value, now.InFlight, conns.New+conns.Active+conns.Idle)
 	for i, n := range numbers {
 		x := i*width/len(numbers) + width/len(numbers)/2
-		fmt.Fprintf(&b, `<text class="value" x="%d" y="22" text-anchor="middle" font-size="18.5" font-weight="600" `+
+		fmt.Fprintf(&b, `<text class="value" x="%d" y="22" text-anchor="middle" font-size="17.5" font-weight="600" `+
 			`fill="#4a7fd4">%s</text>`, x, n.value)
 		fmt.Fprintf(&b, `<text class="label" x="%d" y="41" text-anchor="middle" font-size="12.5" fill="#808890">%s</text>`,
 			x, n.label)
