@@ -69,7 +69,7 @@ func TestUSEUtilizationAndSaturation(t *testing.T) {
 	old := debug.SetMemoryLimit(1 << 40)
 	defer debug.SetMemoryLimit(old)
 	if got := ch09.ReadUSE().MemoryLimit; got != 1<<40 {
-		t.Errorf("MemoryLimit = %d, want %d", got, 1<<40)
+		t.Errorf("MemoryLimit = %d, want 1 TiB", got)
 	}
 
 	// CPU: with one processor and many goroutines that want it, some must wait.
