@@ -63,6 +63,7 @@ func TestTCPConnByAssertion(t *testing.T) {
 // write blocks for ever, unless it has a deadline. That does not break the conn: what
 // was taken is on its way, the rest may follow.
 func TestZeroWindow(t *testing.T) {
+	t.Parallel()
 	conn, peer := tcpPair(t)
 	conn.(*net.TCPConn).SetWriteBuffer(16 << 10) // to stall soon; the test needs neither
 	peer.(*net.TCPConn).SetReadBuffer(16 << 10)
