@@ -13,7 +13,6 @@ import (
 // peer's kernel has forgotten the connection, a probe is answered by a reset. What
 // stays is the descriptor. Here the peer forgets after 1 s, not 60.
 func TestCloseWaitAndKeepAlive(t *testing.T) {
-	t.Parallel()
 	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: time.Second, Interval: time.Second}}
 	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -48,6 +47,7 @@ func TestCloseWaitAndKeepAlive(t *testing.T) {
 	}
 	start := time.Now()
 	closeWaitUntil(t, server, tcpCloseWait) // at once
+	t.Parallel()                            // what takes a second has begun
 	closeWaitUntil(t, server, tcpClose)
 	t.Logf("gone from CLOSE-WAIT after %v", time.Since(start).Round(100*time.Millisecond))
 	// The socket is still open in this process: closed, Write would say net.ErrClosed.
