@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// Copy with: arrival_other.go, offload_linux.go, offload_other.go, link.go, types.go.
+// Copy with: arrival_other.go, lockstep_linux.go, lockstep_other.go, offload_linux.go, offload_other.go, link.go, types.go.
 
 // arrival reads requests from a listening socket together with the local address that
 // each was sent to, so that the answer comes from there, as RFC 1122 section 4.1.3.5 wants

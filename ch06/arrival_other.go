@@ -4,7 +4,7 @@ package ch06
 
 import "net/netip"
 
-// Copy with: arrival_linux.go, offload_linux.go, offload_other.go, link.go, types.go.
+// Copy with: arrival_linux.go, lockstep_linux.go, lockstep_other.go, offload_linux.go, offload_other.go, link.go, types.go.
 
 // arrival reads from a listening socket; that it is bound to one address, or to a machine
 // with one, is up to the caller here: the answer's source is the system's choice.

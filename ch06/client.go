@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Copy with: types.go, request.go, options.go, download.go, link.go, offload_linux.go, offload_other.go.
+// Copy with: types.go, request.go, options.go, download.go, link.go, lockstep_linux.go, lockstep_other.go, offload_linux.go, offload_other.go.
 
 // Client fetches files over TFTP (RFC 1350) in octet mode. It asks for the options
 // blksize, tsize and windowsize (RFC 2348, 2349, 7440), and works with servers that know
@@ -115,10 +115,8 @@ func (c *Client) get(ctx context.Context, addr, name string, w io.Writer, option
 		progress: c.Progress,
 	}
 	size := 4 + max(asked.blockSize, BlockSize) + 1 // one more byte shows a block that is too long
-	if asked.windowSize > 1 {
+	if d.single = asked.windowSize == 1; !d.single {
 		size = d.joinReads(size)
-	} else {
-		d.lockStep()
 	}
 	err = d.run(ctx, packet, make([]byte, size))
 	if err != nil {

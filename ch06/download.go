@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Copy with: types.go, request.go, options.go, link.go, offload_linux.go, offload_other.go.
+// Copy with: types.go, request.go, options.go, link.go, lockstep_linux.go, lockstep_other.go, offload_linux.go, offload_other.go.
 
 // download receives one file.
 type download struct {
@@ -22,6 +22,7 @@ type download struct {
 	asked   netip.AddrPort // where requests go
 	server  netip.AddrPort // the port that answered
 	settled bool           // server has answered
+	single  bool           // no windows were asked for: datagrams come one by one
 
 	out      *bufio.Writer
 	received int64
@@ -72,6 +73,9 @@ func (d *download) fromServer(from netip.AddrPort, b []byte) bool {
 		switch opCode(b) {
 		case OpData, OpOAck, OpErr:
 			d.server, d.settled = from, true
+			if d.single {
+				d.step = newLockstep(d.conn, from)
+			}
 		}
 	}
 	if from == d.server && d.settled {
@@ -96,7 +100,7 @@ func (d *download) datagrams(b []byte, size int) (done bool, err error) {
 		}
 	}
 	if d.expected > before {
-		d.due = time.Now().Add(d.wait) // a window may take longer than the timer runs
+		d.due = time.Time{} // starts anew: a window may take longer than the timer runs
 		if d.progress != nil {
 			d.progress(d.received, d.size)
 		}

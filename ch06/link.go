@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Copy with: types.go, offload_linux.go, offload_other.go.
+// Copy with: types.go, lockstep_linux.go, lockstep_other.go, offload_linux.go, offload_other.go.
 
 // maxWait bounds the growing pause between retransmissions, unless the two sides agreed
 // on a longer timeout.
@@ -30,12 +30,13 @@ type datagramConn interface {
 // link is one end of a transfer: the socket and the retransmission timer.
 type link struct {
 	offload
+	step    *lockstep     // the quick way for single datagrams; nil: package net's
 	calm    time.Duration // the wait for the first retransmission
 	retries int           // retransmissions in a row before the peer is given up
 
 	wait  time.Duration // until the next retransmission: it doubles, RFC 1123 4.2.3.2
 	tries int           // retransmissions since the last progress
-	due   time.Time     // of the next retransmission
+	due   time.Time     // of the next retransmission; zero until receive has to wait
 	armed time.Time     // the socket's read deadline: never after due
 	lost  error         // why the last send failed, to be told when the peer is given up
 }
@@ -68,8 +69,11 @@ func (l *link) progress() { l.tries, l.wait = 0, l.calm }
 // send sends blocks, one datagram for each size bytes, and starts the timer. A datagram
 // that cannot be sent is as good as lost on the way: the timer takes care of both.
 func (l *link) send(blocks []byte, size int, to netip.AddrPort) {
-	l.lost = l.write(blocks, size, to)
-	l.due = time.Now().Add(l.wait)
+	l.lost = nil
+	if len(blocks) > size || !l.step.write(blocks, to) {
+		l.lost = l.write(blocks, size, to)
+	}
+	l.due = time.Time{}
 }
 
 // receive reads into b one datagram, or several that the kernel has joined: each of size
@@ -77,9 +81,16 @@ func (l *link) send(blocks []byte, size int, to netip.AddrPort) {
 // error that matches os.ErrDeadlineExceeded when the peer is given up, and ctx's cause.
 //
 // Moving a deadline costs about as much as the rest of a small block, so the socket's is
-// left where it was while due moves ahead, and is caught up when it passes.
+// left where it was while due moves ahead, and is caught up when it passes. Nor is the
+// clock asked for an answer that comes at once.
 func (l *link) receive(ctx context.Context, b []byte) (n, size int, from netip.AddrPort, err error) {
 	for failures := 0; ; {
+		if n, from, ok := l.step.read(b); ok {
+			return n, n, from, nil
+		}
+		if l.due.IsZero() {
+			l.due = time.Now().Add(l.wait)
+		}
 		if l.armed.IsZero() || l.armed.After(l.due) {
 			l.conn.SetReadDeadline(l.due) // fails only where the conn is closed: read says so
 			l.armed = l.due

@@ -4,12 +4,10 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
-	"runtime"
 	"syscall"
-	"time"
 )
 
-// Copy with: offload_other.go, link.go, types.go.
+// Copy with: offload_other.go, lockstep_linux.go, lockstep_other.go, link.go, types.go.
 
 // From linux/udp.h and the man page udp(7).
 const (
@@ -27,9 +25,6 @@ type offload struct {
 	cut     *net.UDPConn // the conn, where it cuts writes; nil: one by one
 	joined  *net.UDPConn // the conn, where it joins reads; nil: one by one
 	control []byte       // received beside the data: the size of the joined datagrams
-	eager   bool         // a read expects its answer at once, see lockStep
-	turn    uint         // counts reads while eager
-	rest    int          // reads until letPeerRun is worth another try
 	segment []byte       // sent beside the data: the size to cut at
 }
 
@@ -81,37 +76,6 @@ func (o *offload) receiveBuffer(size int) int {
 	return room
 }
 
-// lockStep says that each write has one answer, and nothing to do until it comes.
-func (o *offload) lockStep() {
-	_, o.eager = o.conn.(*net.UDPConn)
-}
-
-// letPeerRun offers the processor to a peer on the same one, which finds its datagram
-// there and answers: the read that follows then needs neither the runtime's poller nor
-// its scheduler, which is a third of the time that a small block takes. A peer on another
-// processor or machine costs a system call that does nothing.
-//
-// The goroutine may come to run for long without the scheduler noticing, so it says so
-// itself now and then: otherwise the runtime's monitor thread starts to work against it.
-// Where others compute on this processor, they keep it for milliseconds. That is measured
-// now and then, and followed by a pause.
-func (o *offload) letPeerRun() {
-	const sample, slow, pause = 16, 200 * time.Microsecond, 1024
-	switch o.turn++; {
-	case o.rest > 0:
-		o.rest--
-	case o.turn%sample != 0:
-		syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0) // always succeeds
-	default:
-		runtime.Gosched()
-		start := time.Now()
-		syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0)
-		if time.Since(start) > slow {
-			o.rest = pause
-		}
-	}
-}
-
 // onSocket calls do if the conn is a socket of the kernel's.
 func (o *offload) onSocket(do func(fd int)) {
 	if conn, ok := o.conn.(syscall.Conn); ok {
@@ -138,9 +102,6 @@ func (o *offload) write(blocks []byte, size int, to netip.AddrPort) error {
 
 // read reads one datagram, or several joined: each of size bytes, the last perhaps fewer.
 func (o *offload) read(b []byte) (n, size int, from netip.AddrPort, err error) {
-	if o.eager {
-		o.letPeerRun()
-	}
 	if o.joined == nil {
 		n, from, err = o.conn.ReadFromUDPAddrPort(b)
 		return n, n, from, err

@@ -4,7 +4,7 @@ package ch06
 
 import "net/netip"
 
-// Copy with: offload_linux.go, link.go, types.go.
+// Copy with: lockstep_linux.go, lockstep_other.go, offload_linux.go, link.go, types.go.
 
 // offload reads and writes the datagrams of a transfer one by one; on Linux it does more.
 type offload struct{ conn datagramConn }
@@ -15,8 +15,6 @@ func (o *offload) receiveBuffer(size int) int {
 	}
 	return size
 }
-
-func (*offload) lockStep() {}
 
 func (*offload) cutWrites(int) {}
 

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Copy with: types.go, request.go, options.go, sessions.go, files.go, transfer.go, link.go, offload_linux.go, offload_other.go, arrival_linux.go, arrival_other.go.
+// Copy with: types.go, request.go, options.go, sessions.go, files.go, transfer.go, link.go, lockstep_linux.go, lockstep_other.go, offload_linux.go, offload_other.go, arrival_linux.go, arrival_other.go.
 
 // ErrServerClosed is what Serve and ListenAndServe return after Shutdown or Close.
 var ErrServerClosed = errors.New("tftp: server closed")

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Copy with: types.go, request.go, options.go, server.go, files.go, transfer.go, link.go, offload_linux.go, offload_other.go, arrival_linux.go, arrival_other.go.
+// Copy with: types.go, request.go, options.go, server.go, files.go, transfer.go, link.go, lockstep_linux.go, lockstep_other.go, offload_linux.go, offload_other.go, arrival_linux.go, arrival_other.go.
 
 // flood is how many transfers may wait for their first acknowledgment before that looks
 // like an attack.

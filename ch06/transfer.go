@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// Copy with: types.go, request.go, options.go, link.go, offload_linux.go, offload_other.go.
+// Copy with: types.go, request.go, options.go, link.go, lockstep_linux.go, lockstep_other.go, offload_linux.go, offload_other.go.
 
 // The phases of a transfer tell the server what a new request from its client means.
 const (
@@ -52,7 +52,7 @@ func (t *transfer) run(ctx context.Context, oack []byte) error {
 	if t.windowSize > 1 {
 		t.cutWrites(t.stride)
 	} else {
-		t.lockStep()
+		t.step = newLockstep(t.conn, t.client)
 	}
 	if oack != nil {
 		t.window, t.first = oack, 0

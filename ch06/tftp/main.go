@@ -21,7 +21,7 @@ import (
 	"network-programming-with-go/ch06"
 )
 
-// Copy with: progress.go, ../types.go, ../request.go, ../options.go, ../client.go, ../download.go, ../link.go, ../offload_linux.go, ../offload_other.go.
+// Copy with: progress.go, ../types.go, ../request.go, ../options.go, ../client.go, ../download.go, ../link.go, ../lockstep_linux.go, ../lockstep_other.go, ../offload_linux.go, ../offload_other.go.
 
 const usage = `tftp fetches a file over TFTP (RFC 1350).
 

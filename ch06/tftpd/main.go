@@ -18,7 +18,7 @@ import (
 	"network-programming-with-go/ch06"
 )
 
-// Copy with: picture.svg, ../types.go, ../request.go, ../options.go, ../server.go, ../sessions.go, ../files.go, ../transfer.go, ../link.go, ../offload_linux.go, ../offload_other.go, ../arrival_linux.go, ../arrival_other.go.
+// Copy with: picture.svg, ../types.go, ../request.go, ../options.go, ../server.go, ../sessions.go, ../files.go, ../transfer.go, ../link.go, ../lockstep_linux.go, ../lockstep_other.go, ../offload_linux.go, ../offload_other.go, ../arrival_linux.go, ../arrival_other.go.
 
 const usage = `tftpd serves files over TFTP (RFC 1350), read-only.
 
