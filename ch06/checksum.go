@@ -10,10 +10,11 @@ import (
 // ChecksumSize is the length of a SHA-512/256 digest in bytes.
 const ChecksumSize = sha512.Size256
 
-// Buffers of Checksum: the first one is enough for small files.
+// Buffers of Checksum: the first one is enough for small files. With larger ones the two
+// processors meet less often.
 const (
 	checksumFirst  = 32 << 10
-	checksumBuffer = 256 << 10
+	checksumBuffer = 512 << 10
 )
 
 // Checksum returns the SHA-512/256 digest (FIPS 180-4) of all that r holds, in constant
