@@ -38,10 +38,11 @@ check: format vet staticcheck imports alone snippets notes links commands ## eve
 format: ## gofmt has nothing to change
 	@out="$$(gofmt -l .)" || exit 1; test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
 
-vet: ## go vet for linux, darwin, windows and freebsd
+vet: ## go vet for linux, darwin, windows and freebsd, and for 32 bits
 	@for os in linux darwin windows freebsd; do \
 		echo "GOOS=$$os $(GO) vet ./..."; GOOS=$$os $(GO) vet ./... || exit 1; \
 	done
+	GOARCH=386 $(GO) vet ./...
 
 staticcheck: ## staticcheck, pinned
 	$(GO) run $(STATICCHECK) ./...

@@ -14,6 +14,7 @@
 //   - sessions.go: which request starts a transfer, which is refused
 //   - client.go: the client, as a program uses it
 //   - download.go: the receiver: blocks in order, gaps, the end of the file
+//   - lockstep_linux.go, lockstep_other.go: one block after the other, with little overhead
 //   - offload_linux.go, offload_other.go: a window in one system call, where the kernel can
 //   - arrival_linux.go, arrival_other.go: answers come from the address that was asked
 //   - checksum.go: SHA-512/256 of readers and files
