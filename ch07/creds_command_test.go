@@ -86,9 +86,6 @@ func TestCredsCommand(t *testing.T) {
 	bin, socket := filepath.Join(dir, "creds"), filepath.Join(dir, "creds.sock")
 	// go run keeps what it has linked, and has cp copy it; go build would link each time.
 	build := exec.Command("go", "run", "-exec", "cp", "./creds", bin)
-	if runtime.GOOS == "windows" { // which has no cp
-		build = exec.Command("go", "build", "-o", bin, "./creds")
-	}
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", build, err, out)
 	}
