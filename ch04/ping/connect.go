@@ -10,8 +10,6 @@ import (
 	"time"
 )
 
-// Copy with: main.go.
-
 // connect makes and closes one connection. It returns the address that answered and
 // how long its handshake took.
 func connect(ctx context.Context, target string, timeout time.Duration) (

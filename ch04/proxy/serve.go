@@ -13,7 +13,7 @@ import (
 	"network-programming-with-go/ch04"
 )
 
-// Copy with: main.go, ../monitor.go, ../proxy.go, ../relay.go, ../relay_linux.go,
+// Copy with: ../monitor.go, ../proxy.go, ../relay.go, ../relay_linux.go,
 // ../relay_pipe_linux.go, ../relay_other.go.
 
 const grace = 5 * time.Second // for open connections after a signal
