@@ -77,6 +77,8 @@ func TestTftpdCommand(t *testing.T) {
 		}
 	})
 
+	t.Run("log that nobody reads", func(t *testing.T) { tftpdUnread(t, program, root) })
+
 	for _, tt := range []struct {
 		name, prefix string
 		args         []string
@@ -160,5 +162,50 @@ func TestTftpdCommand(t *testing.T) {
 			}
 			t.Log(log.String())
 		})
+	}
+}
+
+// tftpdUnread closes the other end of the server's log: it must go on.
+func tftpdUnread(t *testing.T, program, root string) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no SIGPIPE and no SIGTERM on windows")
+	}
+	cmd := exec.Command(program, "-root", root, "-listen", "127.0.0.1:0")
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		cmd.Process.Kill() // ended long since, unless the test fails
+		cmd.Wait()         // as above
+	}()
+	line, err := bufio.NewReader(stderr).ReadString('\n')
+	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	if !ok {
+		t.Fatalf("the first line was %q, %v", line, err)
+	}
+	stderr.Close()
+	client, err := net.Dial("udp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	client.SetDeadline(time.Now().Add(10 * time.Second)) // cannot fail: client is open
+	for range 2 {                                        // each refusal is a line of the log
+		if _, err := client.Write([]byte("\x00\x02file\x00octet\x00")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Read(make([]byte, 512)); err != nil {
+			t.Fatalf("the server does not answer: %v", err)
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("after SIGTERM: %v, want exit status 0", err)
 	}
 }

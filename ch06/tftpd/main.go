@@ -40,6 +40,7 @@ const grace = 5 * time.Second
 var picture []byte
 
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more ends no transfer
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))

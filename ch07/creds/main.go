@@ -43,6 +43,7 @@ func main() {
 	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
 		signals = append(signals, syscall.SIGHUP) // a closed terminal must leave no file
 	}
+	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more ends no connection
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))

@@ -43,6 +43,7 @@ Flags:
 var embedded embed.FS
 
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more ends no request
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
