@@ -152,8 +152,14 @@ func (r *runningFault) sockets() (own, peer map[string]int) {
 	names := map[string]string{"04": "FIN-WAIT", "05": "FIN-WAIT", "06": "TIME-WAIT",
 		"08": "CLOSE-WAIT"}
 	own, peer = map[string]int{}, map[string]int{}
+	seen := map[string]bool{} // the table changes while it is read: a line may come again
 	for line := range strings.Lines(string(b)) {
 		f := strings.Fields(line) // number, local and remote address, state
+		pair := f[1] + f[2]
+		if seen[pair] {
+			continue
+		}
+		seen[pair] = true
 		if strings.HasSuffix(f[1], end) {
 			own[names[f[3]]]++
 		}
