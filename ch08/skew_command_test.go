@@ -68,7 +68,7 @@ func TestSkewCommand(t *testing.T) {
 		{"three", []string{ts.URL + "/ahead", strings.Replace(ts.URL, "http", "HTTP", 1), ts.URL + "/refused"},
 			0, `^\+3\d{3}\.\d{3}s \S+/ahead\n[+-]\d\.\d{3}s HTTP://\S+\n[+-]\d\.\d{3}s \S+/refused\n$`, `^$`},
 		{"one succeeds", []string{"-timeout", "5s", ts.URL + "/none", ts.URL + "/broken", "http://127.0.0.1:0/", ts.URL},
-			1, `^[+-]\d\.\d{3}s \S+\n$`, `^skew: \S+/none: skew: answer without a Date field\n` +
+			1, `^[+-]\d\.\d{3}s \S+\n$`, `^skew: \S+/none: answer without a Date field\n` +
 				`skew: \S+/broken: .*yesterday.*\nskew: http://127.0.0.1:0/: .*\n$`},
 		{"silent", []string{"-timeout", "50ms", ts.URL + "/silent"}, 1, `^$`, `^skew: \S+/silent: .*\n$`},
 	} {

@@ -22,5 +22,6 @@
 //   - conn_states.go: connections by state, the server's own saturation
 //   - use.go: utilization, saturation and errors of the process's resources
 //
-// The command server in this folder puts them together.
+// The command server in this folder puts them together; fault makes a fault to try the
+// troubleshooting notes on.
 package ch09

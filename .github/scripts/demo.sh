@@ -97,7 +97,7 @@ done
 
 echo "Commands are built for this run: ch06-tftpd is go run ./ch06/tftpd, and so on."
 
-section "Chapter 6, which the others build on: a file goes over TFTP and its checksum is verified"
+section "Chapter 6: a file goes over TFTP and its checksum is verified"
 serve "$tmp/tftpd.log" ch06-tftpd -listen 127.0.0.1:0 -root ch06/tftpd
 (cd ch06/tftpd && ch06-sha512-256sum picture.svg) >"$tmp/sums"
 run cat "$tmp/sums"

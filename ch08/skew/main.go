@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -70,7 +71,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	for _, arg := range flags.Args() {
 		ahead, err := ch08.Skew(ctx, client, arg)
 		if err != nil {
-			fmt.Fprintf(stderr, "skew: %s: %v\n", arg, err)
+			if e, ok := errors.AsType[*url.Error](err); ok {
+				err = e.Err // without the URL, which the line has already
+			}
+			fmt.Fprintf(stderr, "skew: %s: %s\n", arg, strings.TrimPrefix(err.Error(), "skew: "))
 			status = 1
 			if ctx.Err() != nil {
 				break // interrupted: the others would fail alike
