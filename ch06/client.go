@@ -115,7 +115,7 @@ func (c *Client) get(ctx context.Context, addr, name string, w io.Writer, option
 		progress: c.Progress,
 	}
 	size := 4 + max(asked.blockSize, BlockSize) + 1 // one more byte shows a block that is too long
-	if d.single = asked.windowSize == 1; !d.single {
+	if asked.windowSize > 1 {
 		size = d.joinReads(size)
 	}
 	err = d.run(ctx, packet, make([]byte, size))

@@ -170,3 +170,41 @@ func (c *cancelSilence) SetReadDeadline(t time.Time) error {
 }
 
 func (c *cancelSilence) Close() error { return nil }
+
+// TestClientEndlessGrants has a server that grants the options of each request, from a
+// fresh port as it must, and then never sends data.
+func TestClientEndlessGrants(t *testing.T) {
+	t.Parallel()
+	listener, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests := make(chan int, 1)
+	go func() {
+		n, b := 0, make([]byte, 1024)
+		for {
+			_, from, err := listener.ReadFrom(b)
+			if err != nil {
+				requests <- n
+				return
+			}
+			n++
+			c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			c.WriteTo([]byte("\x00\x06tsize\x001000\x00"), from) // lost is as good
+			defer c.Close()
+		}
+	}()
+	client := &ch06.Client{Timeout: 5 * time.Millisecond, Retries: 3}
+	_, err = client.Get(t.Context(), listener.LocalAddr().String(), "f", io.Discard)
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("Get error = %v, want os.ErrDeadlineExceeded", err)
+	}
+	listener.Close()
+	if n := <-requests; n > 4 {
+		t.Errorf("%d requests, want at most 4: the first and three retries", n)
+	}
+}

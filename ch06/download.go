@@ -22,7 +22,7 @@ type download struct {
 	asked   netip.AddrPort // where requests go
 	server  netip.AddrPort // the port that answered
 	settled bool           // server has answered
-	single  bool           // no windows were asked for: datagrams come one by one
+	granted bool           // the options were, once
 
 	out      *bufio.Writer
 	received int64
@@ -73,9 +73,6 @@ func (d *download) fromServer(from netip.AddrPort, b []byte) bool {
 		switch opCode(b) {
 		case OpData, OpOAck, OpErr:
 			d.server, d.settled = from, true
-			if d.single {
-				d.step = newLockstep(d.conn, from)
-			}
 		}
 	}
 	if from == d.server && d.settled {
@@ -126,7 +123,10 @@ func (d *download) datagram(b []byte) (done bool, err error) {
 		if err := accept(granted.Options, d.request.Options, &d.terms); err != nil {
 			return false, err
 		}
-		d.link.progress()
+		if !d.granted { // a server that only grants, again and again, gets nowhere
+			d.granted = true
+			d.link.progress()
+		}
 		d.acknowledge()
 		return false, nil
 	case OpErr:

@@ -31,6 +31,7 @@ type datagramConn interface {
 type link struct {
 	offload
 	step    *lockstep     // the quick way for single datagrams; nil: package net's
+	fresh   bool          // nothing was received since the last send
 	calm    time.Duration // the wait for the first retransmission
 	retries int           // retransmissions in a row before the peer is given up
 
@@ -73,7 +74,7 @@ func (l *link) send(blocks []byte, size int, to netip.AddrPort) {
 	if len(blocks) > size || !l.step.write(blocks, to) {
 		l.lost = l.write(blocks, size, to)
 	}
-	l.due = time.Time{}
+	l.due, l.fresh = time.Time{}, true
 }
 
 // receive reads into b one datagram, or several that the kernel has joined: each of size
@@ -85,8 +86,11 @@ func (l *link) send(blocks []byte, size int, to netip.AddrPort) {
 // clock asked for an answer that comes at once.
 func (l *link) receive(ctx context.Context, b []byte) (n, size int, from netip.AddrPort, err error) {
 	for failures := 0; ; {
-		if n, from, ok := l.step.read(b); ok {
-			return n, n, from, nil
+		if l.fresh { // only the first answer: junk must not keep the timer from starting
+			l.fresh = false
+			if n, from, ok := l.step.read(b); ok {
+				return n, n, from, nil
+			}
 		}
 		if l.due.IsZero() {
 			l.due = time.Now().Add(l.wait)

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"runtime"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -19,12 +20,15 @@ import (
 // lockstep exchanges single datagrams with one peer that answers each at once. A small
 // block costs little more than its system calls, so what package net does around them
 // counts: here they skip the runtime's scheduler, which need not know of calls that never
-// wait, and the clock is not asked. Whatever takes longer is left to package net.
-//
-// A nil lockstep leaves everything to it. Linux on 386 and s390x has no such calls, but
+// wait, and the clock is not asked. Whatever takes longer is left to package net, and so
+// is everything where the lockstep is nil. Linux on 386 and s390x has no such calls, but
 // one for all, socketcall(2).
+//
+// It is for a server whose only transfer this is: several of them would take turns at the
+// whim of the kernel, where the runtime's poller serves each as its datagram comes.
 type lockstep struct {
 	raw  syscall.RawConn
+	busy *atomic.Int32 // how many transfers there are
 	peer netip.AddrPort
 	addr []byte // peer, as a struct sockaddr
 
@@ -37,12 +41,13 @@ type lockstep struct {
 	n        uintptr
 	errno    syscall.Errno
 
-	turn uint // counts calls of letPeerRun
-	rest int  // calls until it is worth another try
+	turn        uint // counts what letPeerRun does
+	rest, pause int  // calls until it is worth another try, and until the one after that
 }
 
-// newLockstep returns nil where conn is no UDP socket, or peer an address with a zone.
-func newLockstep(conn datagramConn, peer netip.AddrPort) *lockstep {
+// newLockstep returns nil where conn is no UDP socket, or has another kind of address than
+// peer, or peer's has a zone.
+func newLockstep(conn datagramConn, peer netip.AddrPort, busy *atomic.Int32) *lockstep {
 	udp, ok := conn.(*net.UDPConn)
 	if !ok || peer.Addr().Zone() != "" {
 		return nil
@@ -51,10 +56,12 @@ func newLockstep(conn datagramConn, peer netip.AddrPort) *lockstep {
 	if err != nil {
 		return nil
 	}
-	s := &lockstep{raw: raw, peer: peer}
+	s := &lockstep{raw: raw, busy: busy, peer: peer}
 	family := uint16(syscall.AF_INET)
 	if udp.LocalAddr().(*net.UDPAddr).IP.To4() == nil { // it has IPv4 peers mapped to IPv6
 		family = syscall.AF_INET6
+	} else if !peer.Addr().Is4() {
+		return nil // package net says what is wrong
 	}
 	s.addr = binary.NativeEndian.AppendUint16(s.addr, family)
 	s.addr = binary.BigEndian.AppendUint16(s.addr, peer.Port())
@@ -132,22 +139,28 @@ func (s *lockstep) sender() netip.AddrPort {
 // The goroutine may come to run for long without the scheduler noticing, so it says so
 // itself now and then: otherwise the runtime's monitor thread starts to work against it.
 // Where others compute on this processor, they keep it for milliseconds. That is measured
-// now and then, and followed by a pause, for which it reports false.
+// now and then, and followed by a pause, longer each time, for which it reports false.
 func (s *lockstep) letPeerRun() bool {
-	const sample, slow, pause = 16, 200 * time.Microsecond, 1024
-	switch s.turn++; {
-	case s.rest > 0:
+	const sample, slow, minPause, maxPause = 16, 200 * time.Microsecond, 1 << 10, 1 << 16
+	if s.rest > 0 {
 		s.rest--
 		return false
-	case s.turn%sample != 0:
-		syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0) // always succeeds
-	default:
-		runtime.Gosched()
-		start := time.Now()
-		syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0)
-		if time.Since(start) > slow {
-			s.rest = pause
-		}
 	}
+	if s.busy.Load() > 1 {
+		return false
+	}
+	if s.turn++; s.turn%sample != 1 {
+		syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0) // always succeeds
+		return true
+	}
+	runtime.Gosched()
+	start := time.Now()
+	syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0)
+	if time.Since(start) < slow {
+		s.pause = minPause
+		return true
+	}
+	s.rest, s.turn = s.pause, 0 // the first after the pause is measured again
+	s.pause = min(2*max(s.pause, minPause), maxPause)
 	return true
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -64,7 +65,7 @@ type Server struct {
 	listeners map[net.PacketConn]bool
 	sessions  map[netip.AddrPort]*session // by client
 	started   uint64                      // sessions, ever
-	running   int                         // their goroutines, now
+	running   atomic.Int32                // their goroutines, now; changed with mu held
 	idle      chan struct{}               // made when closed is set; closed when running is 0
 }
 
@@ -161,7 +162,7 @@ func (s *Server) stop() <-chan struct{} {
 	if !s.closed {
 		s.closed = true
 		s.idle = make(chan struct{})
-		if s.running == 0 {
+		if s.running.Load() == 0 {
 			close(s.idle)
 		}
 		for conn := range s.listeners {

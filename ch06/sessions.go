@@ -94,7 +94,7 @@ func (s *Server) admit(next *session, client netip.AddrPort) *Err {
 	}
 	limit := orDefault(max(0, s.MaxTransfers), 512)
 	full := len(s.sessions) >= limit && !s.evict(limit)
-	if full || s.running >= limit+4096 { // evicted ones end late where the FS hangs
+	if full || int(s.running.Load()) >= limit+4096 { // evicted ones end late where the FS hangs
 		return &Err{ErrUnknown, fmt.Sprintf("busy with %d transfers, try again later", limit)}
 	}
 	s.start(next)
@@ -130,7 +130,8 @@ func (s *Server) start(next *session) {
 	next.number = s.started
 	s.sessions[next.client] = next
 	s.started++
-	s.running++
+	s.running.Add(1)
+	next.busy = &s.running
 	go s.serve(ctx, next) // finish is the last that it does, and Close waits for that
 }
 
@@ -219,7 +220,7 @@ func (s *Server) finish(c *session) {
 			s.start(c.next)
 		}
 	}
-	if s.running--; s.running == 0 && s.closed {
+	if s.running.Add(-1) == 0 && s.closed {
 		close(s.idle)
 	}
 }

@@ -25,7 +25,8 @@ type transfer struct {
 	client netip.AddrPort
 	file   io.Reader
 	phase  atomic.Int32
-	ending atomic.Bool // the last block is on its way
+	ending atomic.Bool   // the last block is on its way
+	busy   *atomic.Int32 // how many transfers the server has
 
 	window  []byte // datagrams in flight: each of stride bytes, the last perhaps fewer
 	stride  int
@@ -52,7 +53,7 @@ func (t *transfer) run(ctx context.Context, oack []byte) error {
 	if t.windowSize > 1 {
 		t.cutWrites(t.stride)
 	} else {
-		t.step = newLockstep(t.conn, t.client)
+		t.step = newLockstep(t.conn, t.client, t.busy)
 	}
 	if oack != nil {
 		t.window, t.first = oack, 0
