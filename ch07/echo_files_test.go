@@ -54,10 +54,16 @@ func TestDatagramEchoServer(t *testing.T) {
 		t.Errorf("address = %s %s, want unixgram %s", addr.Network(), addr, path)
 	}
 	cancel()
-	filesWaitEnd(t, before)
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("socket file after the server's end: %v, want none", err)
+	for end := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+		_, err := os.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("socket file after the server's end: %v, want none", err)
+		}
 	}
+	filesWaitEnd(t, before)
 }
 
 // A server that ends removes its socket file, and not what another has put in its place.
