@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"testing"
@@ -128,3 +129,57 @@ func TestLockstepAllocations(t *testing.T) {
 type lockstepNowhere struct{}
 
 func (lockstepNowhere) Write(p []byte) (int, error) { return len(p), nil }
+
+// TestLockstepOtherFamily gives an IPv4 socket to a transfer whose client has an IPv6
+// address. Nothing may leave for whoever has the IPv4 address that its first bytes make.
+func TestLockstepOtherFamily(t *testing.T) {
+	listener, err := net.ListenPacket("udp6", "[::1]:0")
+	if err != nil {
+		t.Skip("no IPv6 here")
+	}
+	ended := make(lockstepLines, 1)
+	server := &ch06.Server{
+		Payload: []byte("secret"), Retries: -1, Timeout: time.Millisecond,
+		Logger: slog.New(slog.NewTextHandler(ended, nil)),
+		ListenPacket: func(_, _ string) (net.PacketConn, error) {
+			return net.ListenPacket("udp4", "127.0.0.1:0")
+		},
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	client, err := net.ListenPacket("udp6", "[::1]:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	port := client.LocalAddr().(*net.UDPAddr).Port
+	other, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+	if err != nil {
+		t.Skip("the port is taken for IPv4: ", err)
+	}
+	defer other.Close()
+	if _, err := client.WriteTo([]byte("\x00\x01f\x00octet\x00"), listener.LocalAddr()); err != nil {
+		t.Fatal(err)
+	}
+	t.Log(<-ended)
+	if _, err := other.WriteTo([]byte("the end"), other.LocalAddr()); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 1024)
+	if n, _, err := other.ReadFrom(b); err != nil || string(b[:n]) != "the end" {
+		t.Errorf("somebody else received %q, %v", b[:n], err)
+	}
+	server.Close() // always nil
+	<-served
+}
+
+// lockstepLines gets the lines of a log, and drops what nobody waits for.
+type lockstepLines chan string
+
+func (l lockstepLines) Write(p []byte) (int, error) {
+	select {
+	case l <- string(p):
+	default:
+	}
+	return len(p), nil
+}
