@@ -67,6 +67,7 @@ func TestRestrictPrefix(t *testing.T) {
 		{"/static/%25252esecret", 404},     // and again
 		{"/static/%25%32%65secret", 404},   // its parts encoded
 		{"/static/%25zz/%252esecret", 404}, // beside what cannot be decoded
+		{"/static/%252%2565secret", 404},   // its last digit encoded twice
 		{"/static//.secret", 404},          // doubled slash
 		{"/static/.dir/secret", 404},       // nested below a hidden directory
 		{"/static/%2edir/secret", 404},
