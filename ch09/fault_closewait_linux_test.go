@@ -13,8 +13,7 @@ import (
 // peer's kernel has forgotten the connection, a probe is answered by a reset. What
 // stays is the descriptor. Here the peer forgets after 1 s, not 60.
 func TestCloseWaitAndKeepAlive(t *testing.T) {
-	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{
-		Enable: true, Idle: time.Second, Interval: time.Second}}
+	lc := net.ListenConfig{KeepAlive: -1} // it is set below
 	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -30,6 +29,11 @@ func TestCloseWaitAndKeepAlive(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
+	err = server.(*net.TCPConn).SetKeepAliveConfig(net.KeepAliveConfig{
+		Enable: false, Idle: time.Second, Interval: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
 	raw, err := client.(*net.TCPConn).SyscallConn()
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +51,13 @@ func TestCloseWaitAndKeepAlive(t *testing.T) {
 	}
 	start := time.Now()
 	closeWaitUntil(t, server, tcpCloseWait) // at once
-	t.Parallel()                            // what takes a second has begun
+	// A first probe in the moment in which the peer forgets may come too early, and the
+	// second is a second later. So the probes begin after that moment.
+	keepAlive := time.AfterFunc(100*time.Millisecond, func() {
+		server.(*net.TCPConn).SetKeepAlive(true) // a failure shows below: nothing ends
+	})
+	defer keepAlive.Stop()
+	t.Parallel() // what takes a second has begun
 	closeWaitUntil(t, server, tcpClose)
 	t.Logf("gone from CLOSE-WAIT after %v", time.Since(start).Round(100*time.Millisecond))
 	// The socket is still open in this process: closed, Write would say net.ErrClosed.

@@ -133,12 +133,16 @@ func faultEdit(name string, i int, b byte) []byte {
 }
 
 func TestFaultDNS(t *testing.T) {
-	t.Parallel()
 	bin, conn := startFaultDNS(t)
-	slow := faultQuery(8, "slow.fault.test", faultTypeA)
-	if _, err := conn.Write(slow); err != nil { // its answer comes last
+	slow, err := net.Dial("udp", conn.RemoteAddr().String())
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer slow.Close()
+	if _, err := slow.Write(faultQuery(8, "slow.fault.test", faultTypeA)); err != nil {
+		t.Fatal(err)
+	}
+	t.Parallel() // the answer takes half a second: let others work meanwhile
 	for _, tt := range []struct {
 		name    string
 		qtype   uint16
@@ -181,8 +185,8 @@ func TestFaultDNS(t *testing.T) {
 	if string(out) != "192.0.2.80\n" || err != nil {
 		t.Errorf("lookup www = %q, %v, want 192.0.2.80", out, err)
 	}
-	empty := []byte{} // no answer is due, so that the one of slow comes next
-	if reply, want := askFaultDNS(t, conn, empty)[0], "\xc0\x00\x02\x51"; reply[1] != 8 ||
+	empty := []byte{} // no answer is due to this one, but one is to the query above
+	if reply, want := askFaultDNS(t, slow, empty)[0], "\xc0\x00\x02\x51"; reply[1] != 8 ||
 		!bytes.HasSuffix(reply, []byte(want)) {
 		t.Errorf("slow.fault.test: %q, want the address %q", reply, want)
 	}
