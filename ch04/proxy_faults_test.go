@@ -67,7 +67,6 @@ func proxyFaultStart(t testing.TB, ctx context.Context) (
 
 // A reset on one side ends the other, by a reset: half an answer is no answer.
 func TestProxyReset(t *testing.T) {
-	t.Parallel() // beside others that wait: this takes ProxyGrace
 	client, server, done := proxyFaultStart(t, t.Context())
 	io.WriteString(client, "begin") // a failure shows in the next read
 	if _, err := io.ReadFull(server, make([]byte, 5)); err != nil {
@@ -75,6 +74,7 @@ func TestProxyReset(t *testing.T) {
 	}
 	client.SetLinger(0)
 	client.Close()
+	t.Parallel() // ProxyGrace runs beside the tests that are not
 	// The server neither reads more nor writes: only the proxy can end this.
 	err := <-done
 	if runtime.GOOS != "windows" && !errors.Is(err, syscall.ECONNRESET) || err == nil {
