@@ -188,6 +188,32 @@ func TestCredsCommand(t *testing.T) {
 		}
 	})
 
+	t.Run("log that nobody reads", func(t *testing.T) {
+		cmd := exec.Command(bin, "-socket", socket, own)
+		stderr, err := cmd.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { cmd.Process.Kill() }) // error: it has ended, as it should
+		if _, err := bufio.NewReader(stderr).ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+		stderr.Close() // what it logs next is EPIPE, which would end it by SIGPIPE
+		for range 2 {
+			_, lines := credsCommandDial(t, socket)
+			if got, err := lines.ReadString('\n'); err != nil || got != "Welcome\n" {
+				t.Errorf("answer = %q, %v, want Welcome", got, err)
+			}
+		}
+		cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("after SIGTERM: %v, want exit status 0", err)
+		}
+	})
+
 	t.Run("netcat", func(t *testing.T) {
 		path, stop := credsCommandStart(t, bin, "-socket", socket, own)
 		defer stop()

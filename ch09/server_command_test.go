@@ -106,6 +106,7 @@ func TestServerCommand(t *testing.T) {
 		{"files", serverCommandFiles},
 		{"tls", serverCommandTLS},
 		{"stop in flight", serverCommandStopInFlight},
+		{"log that nobody reads", serverCommandUnreadLog},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -418,5 +419,42 @@ func serverCommandStopInFlight(t *testing.T, bin string) {
 	}
 	if status, _ := s.wait(); status != 0 {
 		t.Errorf("exit status %d, want 0", status)
+	}
+}
+
+// A request is logged when it has been answered: the second one shows whether the
+// server has outlived the log.
+func serverCommandUnreadLog(t *testing.T, bin string) {
+	if runtime.GOOS == "windows" {
+		t.Skip("windows has no SIGPIPE")
+	}
+	cmd := exec.Command(bin, "-listen", "127.0.0.1:0")
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() }) // error: it has ended, as it should
+	line, err := bufio.NewReader(stderr).ReadString('\n')
+	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	if !ok {
+		t.Fatalf("first line %q, %v", line, err)
+	}
+	stderr.Close()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for range 3 {
+		resp, err := client.Get("http://" + addr + "/healthz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("after SIGTERM: %v, want exit status 0", err)
 	}
 }
