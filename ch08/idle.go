@@ -42,8 +42,9 @@ func GetIdle(
 	}
 	resp, err := client.Do(req)
 	if err != nil {
+		err = b.cause(err) // before stop gives the context a cause of its own
 		b.stop()
-		return nil, b.cause(err)
+		return nil, err
 	}
 	b.timer.Stop() // the next wait begins with the first read
 	b.ReadCloser = resp.Body

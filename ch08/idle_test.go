@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"sync/atomic"
 	"testing"
@@ -277,6 +278,19 @@ func TestGetIdleErrors(t *testing.T) {
 			t.Errorf("cut body: ReadAll error = %v, want io.ErrUnexpectedEOF", err)
 		}
 		resp.Body.Close()
+		refused := errors.New("no way to the server")
+		broken := &http.Client{Transport: &http.Transport{
+			DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, refused }}}
+		_, err = ch08.GetIdle(t.Context(), broken, "http://peer.example/", idleLimit)
+		if _, ok := errors.AsType[*url.Error](err); !ok || !errors.Is(err, refused) {
+			t.Errorf("failed request: error = %v, want a *url.Error with %v", err, refused)
+		}
+		silent, _ := idleServe(t, idleDrip(0, 0, true))
+		silent.Timeout = idleLimit / 2
+		_, err = ch08.GetIdle(t.Context(), silent, "http://peer.example/", idleLimit)
+		if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("Client.Timeout: error = %v, want context.DeadlineExceeded alone", err)
+		}
 		if _, err := ch08.GetIdle(t.Context(), client, "http://peer.example/", 0); err == nil {
 			t.Error("GetIdle with a timeout of 0 succeeded")
 		}
