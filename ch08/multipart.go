@@ -132,23 +132,31 @@ func multipartPercent(name string) string {
 // Parts returns the parts of r's multipart/form-data body in their order, while they
 // arrive. Nothing is stored but the header of one part, at most 10 MiB: each part is
 // read, or not, until the next is asked for. The whole body may have limit bytes; how
-// many parts, and how large each, is for the caller to bound.
+// many parts, and how large each, is for the caller to bound. What follows the last
+// boundary is not read.
 //
 // The sequence ends with a pair of nil and an error unless the body ends as it should:
-// ErrNoBoundary; *http.MaxBytesError for one above limit (errors.AsType), which a read
-// of a part may return as well; io.ErrUnexpectedEOF for one cut short. Store nothing for
-// good before the sequence has ended without. Part.FileName is the client's choice, cut
+// ErrNoBoundary; *http.MaxBytesError for one above limit (errors.AsType), before any part
+// if its Content-Length says so; io.ErrUnexpectedEOF for one cut short, wherever. A read
+// of a part may return the last two as well. Store nothing for good before the sequence
+// has ended without. Part.FileName is the client's choice, cut
 // to its last element: look files up by a name of your own, or by os.Root.
 func Parts(
 	w http.ResponseWriter, r *http.Request, limit int64,
 ) iter.Seq2[*multipart.Part, error] {
 	return func(yield func(*multipart.Part, error) bool) {
-		t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		t, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		if err != nil || t != "multipart/form-data" {
 			yield(nil, ErrNoBoundary)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		if r.ContentLength > limit {
+			yield(nil, &http.MaxBytesError{Limit: limit})
+			return
+		}
+		body := &multipartBody{ReadCloser: http.MaxBytesReader(w, r.Body, limit),
+			last: "--" + params["boundary"] + "--"}
+		r.Body = body
 		mr, err := r.MultipartReader() // ParseMultipartForm would store all parts first
 		if err != nil {
 			yield(nil, fmt.Errorf("%w: %w", ErrNoBoundary, err))
@@ -159,7 +167,9 @@ func Parts(
 			if err == io.EOF {
 				return
 			} else if err != nil {
-				if errors.Is(err, io.EOF) { // wrapped: there was no last boundary
+				_, malformed := errors.AsType[textproto.ProtocolError](err) // half a line
+				if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+					malformed && body.cut {
 					err = io.ErrUnexpectedEOF
 				}
 				yield(nil, fmt.Errorf("multipart: %w", err))
@@ -170,4 +180,25 @@ func Parts(
 			}
 		}
 	}
+}
+
+// multipartBody is a body that ends with io.EOF only after the last boundary. Of one that
+// is cut within the header of a part, mime/multipart returns the io.EOF as it is, and
+// so it would look like the end of a whole form.
+type multipartBody struct {
+	io.ReadCloser
+	last string // boundary
+	tail []byte // of what was read: room for last, and a line end that may follow
+	cut  bool
+}
+
+func (b *multipartBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	size := len(b.last) + len("\r\n")
+	b.tail = append(b.tail, p[max(0, n-size):n]...)
+	b.tail = append(b.tail[:0], b.tail[max(0, len(b.tail)-size):]...)
+	if err == io.EOF && !strings.HasSuffix(strings.TrimRight(string(b.tail), "\r\n"), b.last) {
+		b.cut, err = true, io.ErrUnexpectedEOF
+	}
+	return n, err
 }

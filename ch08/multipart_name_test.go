@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"network-programming-with-go/ch08"
 )
@@ -187,6 +188,10 @@ func TestPartsErrors(t *testing.T) {
 		"break":        {"multipart/form-data; boundary=B; charset=x", part + "--B--", 1 << 10, 1, nil},
 		"cut":          {form, part + part, 1 << 10, 2, io.ErrUnexpectedEOF},
 		"cut in field": {form, part[:len(part)-2], 1 << 10, 1, io.ErrUnexpectedEOF},
+		"cut header":   {form, part + "--B\r\nContent-Disposition: form-data; name=\"b\"\r\n", 1 << 10, 1, io.ErrUnexpectedEOF},
+		"cut line end": {form, part + "--B--\r", 1 << 10, 1, io.ErrUnexpectedEOF},
+		"announced":    {form, part + "--B--", int64(len(part)), 0, new(http.MaxBytesError)},
+		"epilogue":     {form, part + "--B--\r\nignored", 1 << 10, 1, nil},
 		"no type":      {"", part, 1 << 10, 0, ch08.ErrNoBoundary},
 		"other type":   {"application/x-www-form-urlencoded", "a=b", 1 << 10, 0, ch08.ErrNoBoundary},
 		"mixed":        {"multipart/mixed; boundary=B", part + "--B--", 1 << 10, 0, ch08.ErrNoBoundary},
@@ -200,8 +205,36 @@ func TestPartsErrors(t *testing.T) {
 				parts++
 			}
 		}
-		if parts != tt.parts || !errors.Is(last, tt.want) {
+		_, tooLarge := errors.AsType[*http.MaxBytesError](last)
+		_, want := errors.AsType[*http.MaxBytesError](tt.want)
+		if parts != tt.parts || tooLarge != want || !want && !errors.Is(last, tt.want) {
 			t.Errorf("%s: %d parts, error %v, want %d, %v", name, parts, last, tt.parts, tt.want)
+		}
+	}
+}
+
+// A form that a client did not finish never looks whole, wherever it was cut.
+func TestPartsCut(t *testing.T) {
+	const whole = "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n" +
+		"--B\r\nContent-Disposition: form-data; name=\"b\"\r\nX-Note: y\r\n\r\ny\r\n--B--"
+	for n := range len(whole) + 1 {
+		for _, announced := range []bool{true, false} {
+			r := httptest.NewRequest("POST", "/", strings.NewReader(whole[:n]))
+			if !announced {
+				r.ContentLength, r.Body = -1, io.NopCloser(iotest.OneByteReader(r.Body))
+			}
+			r.Header.Set("Content-Type", "multipart/form-data; boundary=B")
+			var last error
+			for part, err := range ch08.Parts(httptest.NewRecorder(), r, 1<<10) {
+				if last = err; part != nil {
+					io.Copy(io.Discard, part) // an error comes again from the sequence
+				}
+			}
+			if n < len(whole) && !errors.Is(last, io.ErrUnexpectedEOF) {
+				t.Errorf("form cut to %q: error %v, want io.ErrUnexpectedEOF", whole[:n], last)
+			} else if n == len(whole) && last != nil {
+				t.Errorf("whole form: error %v", last)
+			}
 		}
 	}
 }
