@@ -1,7 +1,9 @@
 package ch09
 
 import (
+	"bufio"
 	"io"
+	"net"
 	"net/http"
 )
 
@@ -14,17 +16,52 @@ import (
 // the connection when the header goes out, which is after 2 KiB of body, a Flush, or
 // the handler's end. Whoever drains pays for bytes nobody wants: keep limit low, and
 // prefer to refuse a body by its Content-Length. The server's ReadTimeout bounds the
-// time. HTTP/2 has no need of it: there only the stream ends.
+// time.
+//
+// Not drained are HTTP/2, where only the stream ends; a request with Expect: 100-continue
+// (RFC 9110, section 10.1.1), whose client may hold the body back until it has the answer;
+// and a connection that the handler hijacked.
 func Drain(limit int64) func(http.Handler) http.Handler {
 	// A reader of exactly the limit would miss the end of a body of that size, and
 	// without having seen its end the server gives the connection up.
 	limit = max(limit, limit+1) // the largest stays: one more would be negative
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			next.ServeHTTP(w, r)
+			dw := &drainWriter{ResponseWriter: w}
+			next.ServeHTTP(dw, r)
+			if r.ProtoMajor != 1 || r.Header.Get("Expect") != "" || dw.hijacked {
+				return // net/http closes the body, which also reads from it
+			}
 			// Errors: a client that went away, or a handler that closed the body.
 			io.CopyN(io.Discard, r.Body, limit)
 			r.Body.Close()
 		})
 	}
+}
+
+// drainWriter notes a Hijack, and passes on all else that net/http's writer can do.
+type drainWriter struct {
+	http.ResponseWriter
+	hijacked bool
+}
+
+func (w *drainWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *drainWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	w.hijacked = err == nil
+	return conn, rw, err
+}
+
+func (w *drainWriter) ReadFrom(r io.Reader) (int64, error) {
+	return io.Copy(w.ResponseWriter, r) // sendfile, where the writer can
+}
+
+func (w *drainWriter) FlushError() error {
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Flush is for code that asserts http.Flusher.
+func (w *drainWriter) Flush() {
+	w.FlushError() // nowhere to go with the error
 }

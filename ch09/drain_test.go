@@ -2,15 +2,18 @@ package ch09_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"network-programming-with-go/ch09"
 )
@@ -118,3 +121,95 @@ type drainBody struct {
 }
 
 func (b *drainBody) Close() error { b.closed = true; return nil }
+
+// drainServe serves h to the connection that it returns.
+func drainServe(t *testing.T, h http.HandlerFunc) (conn net.Conn, stop func()) {
+	t.Helper()
+	srv := &http.Server{Handler: ch09.Drain(1 << 10)(h)}
+	l := drainListener{make(chan net.Conn), make(chan struct{})}
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(l) }()
+	conn, server := net.Pipe()
+	l.conn <- server
+	return conn, func() {
+		conn.Close()
+		if err := srv.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		<-done
+	}
+}
+
+// After a Hijack the body is the handler's: net/http panics, in whatever goroutine then
+// uses the connection, if anybody reads from the request.
+func TestDrainHijacked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, stop := drainServe(t, func(w http.ResponseWriter, _ *http.Request) {
+			c, rw, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			go func() {
+				defer c.Close()
+				io.WriteString(c, "echo: ") // an error shows in what the client reads
+				io.CopyN(c, rw, 5)          // likewise
+			}()
+		})
+		defer stop()
+		fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n"+
+			"Content-Length: 5\r\n\r\n")
+		synctest.Wait() // the handler has returned
+		go io.WriteString(conn, "hello")
+		if b, err := io.ReadAll(conn); string(b) != "echo: hello" || err != nil {
+			t.Errorf("hijacked connection answers %q, %v, want echo: hello", b, err)
+		}
+	})
+}
+
+// A client that waits for "100 Continue" sends no body before it has an answer, and gets
+// none before the handler is done: nobody must wait for the body meanwhile.
+func TestDrainExpectContinue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, stop := drainServe(t, func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "not wanted", http.StatusForbidden)
+		})
+		defer stop()
+		start := time.Now()
+		fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\n"+
+			"Content-Length: 5\r\n\r\n")
+		conn.SetReadDeadline(start.Add(time.Minute)) // cannot fail: conn is open
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if d := time.Since(start); resp.StatusCode != http.StatusForbidden || d != 0 {
+			t.Errorf("answer = %s after %v, want 403 at once", resp.Status, d)
+		}
+	})
+}
+
+// What net/http's writer can do is still there behind Drain's.
+func TestDrainKeepsController(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, stop := drainServe(t, func(w http.ResponseWriter, _ *http.Request) {
+			rc := http.NewResponseController(w)
+			_, flusher := w.(http.Flusher)
+			_, readerFrom := w.(io.ReaderFrom)
+			fmt.Fprint(w, rc.SetWriteDeadline(time.Now().Add(time.Hour)), rc.Flush(), flusher, readerFrom)
+			rc.Flush()
+			rc.SetWriteDeadline(time.Unix(1, 0)) // it has passed
+			io.WriteString(w, "lost")            // buffered
+			if err := rc.Flush(); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("Flush after the deadline = %v, want os.ErrDeadlineExceeded", err)
+			}
+		})
+		defer stop()
+		fmt.Fprint(conn, "GET / HTTP/1.0\r\n\r\n")
+		b, err := io.ReadAll(conn)
+		if _, body, _ := strings.Cut(string(b), "\r\n\r\n"); body != "<nil> <nil> true true" || err != nil {
+			t.Errorf("answer = %q, %v, want no errors, and both interfaces", b, err)
+		}
+	})
+}
