@@ -159,6 +159,9 @@ func postDecode[Req any](
 		}
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		if r.ProtoMajor == 1 { // MaxBytesReader does so only where w is net/http's own
+			w.Header().Set("Connection", "close")
+		}
 		return none, tooLarge
 	}
 	return none, &PostError{http.StatusBadRequest, err.Error()}

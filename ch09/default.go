@@ -49,17 +49,22 @@ func DefaultHandler() http.Handler {
 	})
 }
 
-// readGreetingName reads the body and closes it. An honest Content-Length is refused
-// before the body is asked for: a client that waits for "100 Continue" never sends it.
+// readGreetingName reads the body. An honest Content-Length is refused before the body
+// is asked for: a client that waits for "100 Continue" never sends it.
 func readGreetingName(w http.ResponseWriter, r *http.Request) (string, error) {
 	if r.ContentLength > maxGreetingBytes {
 		return "", &http.MaxBytesError{Limit: maxGreetingBytes}
 	}
-	// MaxBytesReader also tells the server to close the connection, rather than to read
-	// up to 256 KiB more in the hope of reusing it.
-	body := http.MaxBytesReader(w, r.Body, maxGreetingBytes)
-	defer body.Close()
-	b, err := io.ReadAll(body)
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxGreetingBytes))
+	if err != nil {
+		if r.ProtoMajor == 1 {
+			// Or the answer would wait for up to 256 KiB more, read in the hope of keeping
+			// the connection. MaxBytesReader sees to that only where w is net/http's own.
+			w.Header().Set("Connection", "close")
+		}
+		return "", err // net/http closes the body; Close reads as well
+	}
+	r.Body.Close()
 	name := strings.ToValidUTF8(strings.TrimSpace(string(b)), "\uFFFD")
-	return cmp.Or(name, "friend"), err
+	return cmp.Or(name, "friend"), nil
 }

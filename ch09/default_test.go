@@ -1,17 +1,20 @@
 package ch09_test
 
 import (
+	"bufio"
 	"cmp"
 	"errors"
 	"fmt"
 	"html"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"network-programming-with-go/ch09"
@@ -144,6 +147,54 @@ func TestDefaultHandlerRefusesBeforeTheBody(t *testing.T) {
 		t.Errorf("64 MiB announced = %s, %d bytes sent, want 413 and 0", resp.Status, body.n.Load())
 	}
 }
+
+// A body that turns out too large is refused without waiting for the rest of it, also
+// behind middleware, and nothing more is taken from that connection.
+func TestDefaultHandlerRefusesAtOnce(t *testing.T) {
+	wrapped := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ch09.DefaultHandler().ServeHTTP(ch09.NewStatusWriter(w), r)
+	})
+	for name, h := range map[string]http.Handler{"bare": ch09.DefaultHandler(), "wrapped": wrapped} {
+		synctest.Test(t, func(t *testing.T) {
+			srv, l := &http.Server{Handler: h}, make(defaultListener, 1)
+			served := make(chan error, 1)
+			go func() { served <- srv.Serve(l) }()
+			conn, server := net.Pipe()
+			l <- server
+			start := time.Now()
+			conn.SetDeadline(start.Add(time.Minute)) // cannot fail: conn is open
+			fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n"+
+				"1388\r\n%s\r\n", strings.Repeat("a", 5000)) // no more comes before the answer
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Errorf("%s: no answer to 5,000 bytes of an endless body: %v", name, err)
+			} else {
+				resp.Body.Close()
+				if d := time.Since(start); resp.StatusCode != 413 || !resp.Close || d != 0 {
+					t.Errorf("%s: answer = %s after %v, close %t, want 413 at once, true",
+						name, resp.Status, d, resp.Close)
+				}
+			}
+			conn.Close()
+			if err := srv.Shutdown(t.Context()); err != nil { // closes l
+				t.Error(err)
+			}
+			<-served
+		})
+	}
+}
+
+// defaultListener accepts what is sent to it.
+type defaultListener chan net.Conn
+
+func (l defaultListener) Accept() (net.Conn, error) {
+	if c, ok := <-l; ok {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+func (l defaultListener) Close() error   { close(l); return nil } // once, by Shutdown
+func (l defaultListener) Addr() net.Addr { return &net.TCPAddr{} }
 
 // defaultCounter counts the bytes that the client's transport takes from a body.
 type defaultCounter struct {

@@ -15,6 +15,9 @@ import (
 //   - 1xx answers are passed on and do not count as the status, but 101 does, after
 //     which the connection speaks another protocol (RFC 9110, section 15.2).
 //
+// One thing no wrapper can pass on: http.MaxBytesReader finds only net/http's own writer,
+// to close the connection after a body that is too large. Set Connection: close yourself.
+//
 // Like the writer it wraps, it is for one goroutine at a time.
 type StatusWriter struct {
 	http.ResponseWriter // the next writer inwards; also what Unwrap returns

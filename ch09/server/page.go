@@ -133,6 +133,9 @@ func formName(w http.ResponseWriter, r *http.Request) (string, error) {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
 	if err := r.ParseForm(); err != nil {
+		if r.ProtoMajor == 1 {
+			w.Header().Set("Connection", "close") // or the answer waits for more of the body
+		}
 		return "", err
 	}
 	return strings.ToValidUTF8(strings.TrimSpace(r.PostForm.Get("name")), "\uFFFD"), nil
