@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptrace"
 	"time"
@@ -26,8 +27,9 @@ var (
 //
 // Every status will do, as a 404 tells the time too. Redirects are followed as client
 // says; the last server's clock is measured. A missing Date is ErrNoDate. ErrBadDate is
-// a malformed one, or one out of a cache, which an Age field gives away (RFC 9111,
-// section 5.1). A server that does not answer ends by ctx or client's timeout.
+// a malformed one, one more than 292 years away, or one out of a cache, which an Age
+// field gives away (RFC 9111, section 5.1). A server that does not answer ends by ctx or
+// client's timeout.
 func Skew(ctx context.Context, client *http.Client, url string) (time.Duration, error) {
 	start := time.Now() // for a RoundTripper that calls no trace
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -56,5 +58,9 @@ func Skew(ctx context.Context, client *http.Client, url string) (time.Duration, 
 	if age := resp.Header.Get("Age"); age != "" && age != "0" {
 		return 0, fmt.Errorf("%w: from a cache, %s s old", ErrBadDate, age)
 	}
-	return date.Sub(now.Add(-now.Sub(start) / 2)), nil
+	skew := date.Sub(now.Add(-now.Sub(start) / 2))
+	if skew == math.MinInt64 || skew == math.MaxInt64 { // where Sub stops: 292 years
+		return 0, fmt.Errorf("%w: %q", ErrBadDate, field)
+	}
+	return skew, nil
 }

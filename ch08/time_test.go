@@ -93,6 +93,8 @@ func TestSkewErrors(t *testing.T) {
 		{"Date", "yesterday", ch08.ErrBadDate},
 		{"Date", "Mon, 30 Feb 2026 00:00:00 GMT", ch08.ErrBadDate},
 		{"Date", "2026-01-02T03:04:05Z", ch08.ErrBadDate},
+		{"Date", "Mon, 01 Jan 0001 00:00:00 GMT", ch08.ErrBadDate}, // a Duration ends at 292 years
+		{"Date", "Fri, 31 Dec 9999 23:59:59 GMT", ch08.ErrBadDate},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			client := skewPeer(0, 0, func(*http.Request) *http.Response {

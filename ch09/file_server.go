@@ -26,8 +26,9 @@ const (
 //
 //   - A directory without index.html is 404, not a list of all names in it.
 //   - So is what is not a regular file: opening a FIFO would block for ever.
-//   - A file without modification time, as in embed.FS, gets an ETag made of its
-//     content, computed once; without one each visit transfers the file again.
+//   - A file without modification time, as in embed.FS or from an archive that sets it
+//     to 1970, gets an ETag made of its content, computed once; without one each visit
+//     transfers the file again.
 //   - The write deadline moves with the size of the file, down to 32 KiB a second, so
 //     that a server's WriteTimeout does not cut long downloads. Use it on a server
 //     that has one.
@@ -48,7 +49,7 @@ func FileServer(fsys fs.FS) http.Handler {
 			name = "" // FileServerFS redirects it to its directory
 		}
 		if info, err := fs.Stat(fsys, name); err == nil && info.Mode().IsRegular() {
-			if info.ModTime().IsZero() {
+			if t := info.ModTime(); t.IsZero() || t.Equal(time.Unix(0, 0)) { // none, to net/http
 				tag, ok := etags.Load(name)
 				if !ok {
 					if tag, err = contentETag(fsys, name); err == nil {

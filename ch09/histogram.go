@@ -83,7 +83,7 @@ func (s *HistogramSnapshot) Mean() time.Duration {
 
 // Quantile returns a duration that the share q of the observations does not exceed: 0.5
 // for the median, 0.99 for the 99th percentile. It is the upper bound of a bucket, so at
-// most 12.5 % and 1 µs above the true value, for durations up to 69 s. q outside of
+// most 12.5 % and 1.024 µs above the true value, for durations up to 69 s. q outside of
 // 0 to 1 counts as its nearer end. Without observations it returns 0.
 func (s *HistogramSnapshot) Quantile(q float64) time.Duration {
 	n := s.Count()

@@ -25,7 +25,9 @@ const OtherRoute = "other"
 // a Metrics is an expvar.Var, for expvar.Publish or a map of one's own.
 //
 // The label is the pattern of http.ServeMux that matched, such as "GET /item/{id}", never
-// the path: paths are the client's choice, and labels made of them grow without end.
+// the path: paths are the client's choice, and labels made of them grow without end. So a
+// CONNECT counts under OtherRoute unless a pattern names that method: where ServeMux
+// redirects one, it gives the path for the pattern.
 // Each route costs about 5 KiB and each request five atomic additions.
 type Metrics struct {
 	// Mux, if set before use, is asked for a request's route when it arrives, so that
@@ -52,6 +54,7 @@ func (m *Metrics) Middleware(next http.Handler) http.Handler {
 		if label == "" && m.Mux != nil {
 			_, label = m.Mux.Handler(r)
 		}
+		label = metricsLabel(r.Method, label)
 		arrived := m.route(label)
 		arrived.inFlight.Add(1)
 		sw := NewStatusWriter(w)
@@ -60,7 +63,7 @@ func (m *Metrics) Middleware(next http.Handler) http.Handler {
 			arrived.inFlight.Add(-1)
 			route := arrived
 			if label == "" && r.Pattern != "" { // the mux was inside and has told
-				route = m.route(r.Pattern)
+				route = m.route(metricsLabel(r.Method, r.Pattern))
 			}
 			route.bytes.Add(sw.Bytes())
 			// Apart, because an error is often quicker than an answer: a service that
@@ -77,6 +80,14 @@ func (m *Metrics) Middleware(next http.Handler) http.Handler {
 		next.ServeHTTP(sw, r)
 		returned = true
 	})
+}
+
+// metricsLabel is the pattern, or "" where it may be a client's path.
+func metricsLabel(method, pattern string) string {
+	if method == http.MethodConnect && !strings.HasPrefix(pattern, "CONNECT ") {
+		return ""
+	}
+	return pattern
 }
 
 // route finds or adds the counters of a label. Finding takes no lock.

@@ -199,6 +199,35 @@ func TestMetricsBoundedLabels(t *testing.T) {
 	}
 }
 
+// ServeMux redirects CONNECT /item/1 to /item/1/, with that path for a pattern.
+func TestMetricsConnect(t *testing.T) {
+	for _, known := range []bool{false, true} {
+		mux := http.NewServeMux()
+		ok := func(http.ResponseWriter, *http.Request) {}
+		mux.HandleFunc("/item/{id}/", ok)
+		mux.HandleFunc("CONNECT /tunnel", ok)
+		mux.HandleFunc("GET /pay", ok)
+		m := &ch09.Metrics{}
+		if known {
+			m.Mux = mux
+		}
+		h := m.Middleware(mux)
+		for i := range 200 {
+			r := httptest.NewRequest("CONNECT", fmt.Sprint("/item/", i), nil)
+			h.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("CONNECT", "/tunnel", nil))
+		metricsGet(h, "/pay")
+		var routes []string
+		for _, r := range m.Snapshot() {
+			routes = append(routes, r.Route)
+		}
+		if got := fmt.Sprint(routes); got != "[CONNECT /tunnel GET /pay other]" {
+			t.Errorf("mux known %t: routes %.100s, want CONNECT /tunnel, GET /pay and other", known, got)
+		}
+	}
+}
+
 func TestMetricsConcurrent(t *testing.T) {
 	mux := metricsMux()
 	m := &ch09.Metrics{Mux: mux}

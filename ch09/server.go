@@ -11,7 +11,8 @@ import (
 
 // Limits that NewServer sets. A zero http.Server has none of them but MaxHeaderBytes.
 const (
-	// ReadHeaderTimeout bounds the TLS handshake and the reading of a request's header.
+	// ReadHeaderTimeout bounds the TLS handshake and the reading of a request's header;
+	// over HTTP/2 only the former, and IdleTimeout ends who does not finish a header.
 	ReadHeaderTimeout = 5 * time.Second
 	// ReadTimeout bounds the reading of a whole request, header and body.
 	ReadTimeout = 30 * time.Second
@@ -21,8 +22,9 @@ const (
 	IdleTimeout = 90 * time.Second
 	// MaxHeaderBytes bounds request line and header; net/http adds 4 KiB of slack.
 	MaxHeaderBytes = 64 << 10 // 64 KiB
-	// ShutdownGrace is how long Run lets requests in flight finish.
-	ShutdownGrace = 5 * time.Second
+	// ShutdownGrace is how long Run lets requests in flight finish. It is longer than a
+	// connection may be silent before its first request (5 s), which counts as in flight.
+	ShutdownGrace = 10 * time.Second
 )
 
 // NewServer returns a server for addr ("host:port") and handler with every timeout and

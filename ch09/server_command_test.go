@@ -377,7 +377,7 @@ func serverCommandTLS(t *testing.T, bin string) {
 	}
 }
 
-// A request that is half sent when SIGTERM comes is answered all the same.
+// A request whose body is half sent when SIGTERM comes is answered all the same.
 func serverCommandStopInFlight(t *testing.T, bin string) {
 	if runtime.GOOS == "windows" {
 		t.Skip("windows has no SIGTERM")

@@ -105,6 +105,36 @@ func TestRunFinishesRequestsInFlight(t *testing.T) {
 	})
 }
 
+// A browser opens connections ahead of need. One that is silent may still send a request,
+// so it holds Run up until its time is over, and is no error.
+func TestRunSilentConnection(t *testing.T) {
+	for _, headerTimeout := range []time.Duration{0, ch09.ReadHeaderTimeout} {
+		synctest.Test(t, func(t *testing.T) {
+			l := runNewListener()
+			srv := ch09.NewServer("", http.NotFoundHandler())
+			srv.ReadHeaderTimeout, srv.ReadTimeout = headerTimeout, 0
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			ran := make(chan error, 1)
+			go func() { ran <- ch09.Run(ctx, srv, l) }()
+			conn, err := l.DialContext(ctx, "", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			synctest.Wait()
+			start := time.Now()
+			cancel()
+			err = <-ran
+			t.Logf("header timeout %v: Run returned %v after %v", headerTimeout, err, time.Since(start))
+			if got := time.Since(start); err != nil || got >= ch09.ShutdownGrace {
+				t.Errorf("header timeout %v: Run = %v after %v, want nil before %v",
+					headerTimeout, err, got, ch09.ShutdownGrace)
+			}
+		})
+	}
+}
+
 func TestRunCutsOffAfterGrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := runNewListener()

@@ -96,6 +96,46 @@ func TestServerSlowHeader(t *testing.T) {
 	})
 }
 
+// Over HTTP/2 a header may come in many frames, and it is IdleTimeout that ends a
+// connection on which no stream is open yet.
+func TestServerSlowHeaderHTTP2(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &serverListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+		srv := ch09.NewServer("", http.NotFoundHandler())
+		srv.Protocols = new(http.Protocols)
+		srv.Protocols.SetUnencryptedHTTP2(true)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- ch09.Run(ctx, srv, l) }()
+		conn := l.dial()
+		defer conn.Close()
+		start := time.Now()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			// A frame is length, type, flags and stream (RFC 9113, section 4.1): SETTINGS,
+			// HEADERS without END_HEADERS, and CONTINUATION without end.
+			conn.Write([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" +
+				"\x00\x00\x00\x04\x00\x00\x00\x00\x00" +
+				"\x00\x00\x01\x01\x00\x00\x00\x00\x01\x82"))
+			for err := error(nil); err == nil; time.Sleep(3 * time.Second) {
+				_, err = conn.Write([]byte("\x00\x00\x00\x09\x00\x00\x00\x00\x01"))
+			}
+		})
+		io.Copy(io.Discard, conn) // an error ends it as well: until the server closes
+		got := time.Since(start)
+		t.Logf("a header without end over HTTP/2: closed after %v", got)
+		if want := ch09.IdleTimeout; got < want || got > want+5*time.Second {
+			t.Errorf("closed after %v, want %v and a little", got, want)
+		}
+		conn.Close()
+		wg.Wait()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestServerSlowBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()

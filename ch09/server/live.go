@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"html/template"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -96,8 +98,8 @@ func (l *live) svg() string {
 	}
 	rate := float64(requests) / float64(max(len(samples), 1))
 	numbers := [...]struct{ value, label string }{
-		{fmt.Sprintf("%.3g", rate), "requests/s"},
-		{fmt.Sprintf("%.2g%%", errors), "errors"},
+		{decimal(rate), "requests/s"},
+		{decimal(errors) + "%", "errors"},
 		{short(minute.OK.Quantile(0.5)), "p50"},
 		{short(minute.OK.Quantile(0.99)), "p99"},
 		{fmt.Sprint(now.InFlight), "in flight"},
@@ -106,8 +108,8 @@ func (l *live) svg() string {
 	const width, height, top, bottom = 360, 186, 68, 160
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 %d %d" `+
-		`role="img" font-family="system-ui, sans-serif" aria-label="Last minute: %d requests, %.2g%% errors, `+
-		`p50 %s, p99 %s, %d in flight, %d connections open">`, width, height, requests, errors,
+		`role="img" font-family="system-ui, sans-serif" aria-label="Last minute: %d requests, %s errors, `+
+		`p50 %s, p99 %s, %d in flight, %d connections open">`, width, height, requests, numbers[1].value,
 		numbers[2].value, numbers[3].value, now.InFlight, conns.New+conns.Active+conns.Idle)
 	for i, n := range numbers {
 		x := i*width/len(numbers) + width/len(numbers)/2
@@ -155,6 +157,15 @@ func (l *live) svg() string {
 }
 
 // short writes a duration with two digits, for people: 480µs, 1.2ms, 3.5s.
+// decimal writes f without exponent: to two decimals, from 100 on to none.
+func decimal(f float64) string {
+	unit := 100.0
+	if f >= 100 {
+		unit = 1
+	}
+	return strconv.FormatFloat(math.Round(f*unit)/unit, 'f', -1, 64)
+}
+
 func short(d time.Duration) string {
 	switch {
 	case d == 0:

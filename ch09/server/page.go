@@ -59,7 +59,8 @@ func newHandler(site fs.FS, live *live, log *slog.Logger) http.Handler {
 
 	live.metrics.Mux = mux
 	return ch09.Chain(mux,
-		live.metrics.Middleware, // outermost: what is refused is measured and logged too
+		live.metrics.Middleware, // outermost: what is refused is measured and logged too,
+		// but OPTIONS *, which net/http answers by itself
 		ch09.LogRequests(log),
 		ch09.SecureHeaders,
 		http.NewCrossOriginProtection().Handler, // no other site can post the form
