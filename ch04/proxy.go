@@ -23,9 +23,10 @@ const ProxyGrace = 500 * time.Millisecond
 // Where only the receiver lacks it, it hears of the end when both directions have ended.
 //
 // If a direction fails (ECONNRESET, say), the other gets ProxyGrace to bring over
-// what is on its way. The receiver of a direction that failed is reset where it is a
-// TCP conn: a stream that was cut must not look like one that ended. The same holds
-// for both directions if ctx ends first.
+// what is on its way. That holds for one that has ended as well: an answer to half an
+// upload reaches a client that is still sending the other half. The receiver of a
+// direction that failed is reset where it is a TCP conn: a stream that was cut must not
+// look like one that ended. The same holds for both directions if ctx ends first.
 //
 // Proxy returns nil if both streams passed whole; context.Cause(ctx), wrapped, if ctx
 // has ended; otherwise the errors of both directions, joined. One that was cut at the
@@ -69,7 +70,6 @@ func proxyRun(
 		proxyReset(server)
 	}
 	stop := context.AfterFunc(ctx, end)
-	defer stop()
 
 	var whole atomic.Bool // the end of one direction was the end of both
 	var failed sync.Once
@@ -96,20 +96,33 @@ func proxyRun(
 	wg.Go(func() { up = half("client to server", server, client) })
 	down = half("server to client", client, server)
 	wg.Wait()
-	if up == nil && down == nil {
-		return nil
+	switch { // the stream that passed whole may still be on its way
+	case up == nil && down != nil:
+		proxyLinger(server)
+	case up != nil && down == nil:
+		proxyLinger(client)
 	}
-	grace.Stop()
+	if grace != nil {
+		grace.Stop()
+	}
+	if !stop() { // end has cut even what had ended by then, or is about to
+		return fmt.Errorf("proxy: %w", context.Cause(ctx))
+	}
 	if up != nil {
 		proxyReset(server)
 	}
 	if down != nil {
 		proxyReset(client)
 	}
-	if ctx.Err() != nil { // the directions only say that their conn was closed
-		return fmt.Errorf("proxy: %w", context.Cause(ctx))
-	}
 	return errors.Join(up, down)
+}
+
+// proxyLinger waits for c to end, which it does by the end of ProxyGrace at the latest,
+// and drops what comes in. To close c with bytes unread would reset it, and what its
+// peer has not yet read of an answer could be lost.
+func proxyLinger(c net.Conn) {
+	c.SetReadDeadline(time.Time{}) // of a copy in slices of time
+	io.Copy(io.Discard, c)         // its error ends the wait as well as io.EOF
 }
 
 type proxyHalfCloser interface{ CloseWrite() error }

@@ -98,12 +98,74 @@ func TestProxyAnswerBeforeReset(t *testing.T) {
 		t.Errorf("answer = %q, %v", got, err)
 	}
 	server.Close()
-	for err == nil { // until the proxy's side of the server is found dead
-		_, err = client.Write(make([]byte, 64<<10))
+	for range 100 { // the proxy's side of the server is found dead
+		client.Write(make([]byte, 64<<10)) // an error is the proxy's right after ProxyGrace
 	}
+	client.Close()
 	if err := <-done; err == nil {
 		t.Error("Proxy = nil, want the error of the client's direction")
 	}
+}
+
+// proxyFaultHalf is an in-memory conn that can half-close, as far as these tests go.
+type proxyFaultHalf struct {
+	net.Conn
+	closeWrite func()
+}
+
+func (c proxyFaultHalf) CloseWrite() error { c.closeWrite(); return nil }
+
+// The answer has passed whole and the server is gone, but the client goes on sending. To
+// close its conn with bytes unread would reset it, and part of the answer could be lost:
+// so they are read, until the client ends or ProxyGrace does.
+func TestProxyLingers(t *testing.T) {
+	for _, pause := range []time.Duration{ch04.ProxyGrace / 5, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			client, c := net.Pipe()
+			s, server := net.Pipe()
+			defer client.Close()
+			server.Close()
+			done := make(chan error, 1)
+			start := time.Now()
+			go func() {
+				done <- ch04.Proxy(t.Context(), proxyFaultHalf{c, func() {}}, proxyFaultHalf{s, func() {}})
+			}()
+			io.WriteString(client, "begin") // this one fails to pass; here it cannot be seen
+			_, err := io.WriteString(client, "go on")
+			if err != nil {
+				t.Errorf("the client's next write: %v, want it to be read", err)
+			}
+			time.AfterFunc(pause, func() { client.Close() })
+			err = <-done
+			if got, want := time.Since(start), min(pause, ch04.ProxyGrace); got != want || err == nil {
+				t.Errorf("client ends after %v: Proxy = %v after %v, want an error after %v",
+					pause, err, got, want)
+			}
+		})
+	}
+}
+
+// A ctx that ends in the moment in which the second direction does cuts what is still
+// in the kernel's buffers: that is no success.
+func TestProxyContextAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, c := net.Pipe()
+		s, server := net.Pipe()
+		ctx, cancel := context.WithCancel(t.Context())
+		server.Close()
+		client.Close()
+		bothEnded := make(chan struct{}, 2)
+		last := func() {
+			if bothEnded <- struct{}{}; len(bothEnded) == 2 {
+				cancel()
+				synctest.Wait() // until the conns are reset
+			}
+		}
+		err := ch04.Proxy(ctx, proxyFaultHalf{c, last}, proxyFaultHalf{s, last})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("Proxy = %v, want context.Canceled", err)
+		}
+	})
 }
 
 func TestProxyContext(t *testing.T) {
