@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"os"
 	"time"
 )
 
@@ -21,18 +20,20 @@ import (
 // The timeout does not govern the connection: the caller sets its deadlines, and closes
 // it. To end a dial early use net.Dialer.DialContext.
 func DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	deadline := time.Now().Add(timeout)
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, network, address)
-	if err != nil {
-		// The dialer sets ctx's deadline on its socket too: whichever fires first
-		// decides what the error is.
-		if op, ok := errors.AsType[*net.OpError](err); ok &&
-			errors.Is(op.Err, os.ErrDeadlineExceeded) {
-			op.Err = context.DeadlineExceeded
+	if err != nil && !time.Now().Before(deadline) && !errors.Is(err, context.DeadlineExceeded) {
+		// The dialer sets the deadline on its sockets too, and whichever fires first decides
+		// what the error is. Of a name with several addresses it is the first one's, which
+		// may have refused long ago.
+		op := &net.OpError{Op: "dial", Net: network, Err: context.DeadlineExceeded}
+		if first, ok := errors.AsType[*net.OpError](err); ok && first.Timeout() {
+			op.Source, op.Addr = first.Source, first.Addr
 		}
-		return nil, err
+		return nil, op
 	}
-	return conn, nil
+	return conn, err
 }

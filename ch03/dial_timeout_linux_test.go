@@ -1,12 +1,16 @@
 package ch03_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -59,6 +63,78 @@ func TestDialTimeoutSentinel(t *testing.T) {
 			t.Errorf("%s: %d errors match one of both, want %d", tc.name,
 				isContext+isOS, tries)
 		}
+	}
+}
+
+// A name has two addresses: one refuses at once, the other is silent. Package net returns
+// the first one's error when the second has taken all the time there was.
+func TestDialTimeoutSecondAddress(t *testing.T) {
+	_, port, err := net.SplitHostPort(dialTimeoutDeaf(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := net.DefaultResolver
+	defer func() { net.DefaultResolver = old }()
+	var asked atomic.Bool
+	net.DefaultResolver = &net.Resolver{PreferGo: true,
+		Dial: func(context.Context, string, string) (net.Conn, error) {
+			asked.Store(true)
+			local, remote := net.Pipe() // no PacketConn: DNS as over TCP
+			go dialTimeoutAnswer(remote, [4]byte{127, 0, 0, 2}, [4]byte{127, 0, 0, 1})
+			return local, nil
+		}}
+	for name, dial := range map[string]func(network, address string, timeout time.Duration) (net.Conn, error){
+		"net.DialTimeout": net.DialTimeout, "ch03.DialTimeout": ch03.DialTimeout,
+	} {
+		conn, err := dial("tcp4", "two.test.:"+port, 50*time.Millisecond)
+		if !asked.Load() {
+			t.Skip("this system is configured to ask no name servers")
+		}
+		if err == nil {
+			conn.Close()
+			t.Skip("another program listens on 127.0.0.2")
+		}
+		t.Logf("%-16s: %v", name, err)
+		if name == "ch03.DialTimeout" {
+			dialTimeoutSentinel(t, err)
+		} else if !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Logf("this release tells of the timeout itself")
+		}
+	}
+}
+
+func dialTimeoutSentinel(t *testing.T, err error) {
+	t.Helper()
+	op, ok := err.(*net.OpError)
+	if !ok || !op.Timeout() || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error = %#v, want a *net.OpError that matches context.DeadlineExceeded", err)
+	}
+}
+
+// dialTimeoutAnswer answers queries for A records by addrs, and others by none.
+func dialTimeoutAnswer(conn net.Conn, addrs ...[4]byte) {
+	defer conn.Close()
+	for {
+		var size [2]byte // RFC 1035, section 4.2.2: length, then message
+		if _, err := io.ReadFull(conn, size[:]); err != nil {
+			return // the resolver hung up
+		}
+		query := make([]byte, binary.BigEndian.Uint16(size[:]))
+		if _, err := io.ReadFull(conn, query); err != nil {
+			return
+		}
+		end := 12 + bytes.IndexByte(query[12:], 0) + 5 // of the question: name, type, class
+		answer := append([]byte(nil), query[:end]...)
+		answer[2], answer[3] = 0x81, 0x80          // an answer, without error
+		copy(answer[6:], []byte{0, 0, 0, 0, 0, 0}) // no records yet, nor EDNS
+		if answer[end-3] == 1 {                    // asked for A
+			answer[7] = byte(len(addrs))
+			for _, a := range addrs {
+				answer = append(answer, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4)
+				answer = append(answer, a[:]...)
+			}
+		}
+		conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer...))
 	}
 }
 

@@ -116,12 +116,14 @@ func serveAfter(ctx context.Context, f func()) (undo func()) {
 type servePassing interface {
 	error
 	Temporary() bool
-	Timeout() bool // a deadline of the listener: it is over for good
 }
 
 // serveRetries reports whether a later accept may succeed where this one failed.
 func serveRetries(err error) bool {
-	if p, ok := errors.AsType[servePassing](err); ok && p.Temporary() && !p.Timeout() {
+	if t, ok := errors.AsType[net.Error](err); ok && t.Timeout() {
+		return false // a deadline of the listener: it is over for good
+	}
+	if p, ok := errors.AsType[servePassing](err); ok && p.Temporary() {
 		return true
 	}
 	for _, passing := range []error{

@@ -82,6 +82,12 @@ func TestServePausesAfterFailedAccept(t *testing.T) {
 	})
 }
 
+// serveAcceptTemporary says that it will pass, and nothing else.
+type serveAcceptTemporary struct{}
+
+func (serveAcceptTemporary) Error() string   { return "says Temporary alone" }
+func (serveAcceptTemporary) Temporary() bool { return true }
+
 // Which failures of an accept pass, and which end the server.
 func TestServeRetries(t *testing.T) {
 	for _, tc := range []struct {
@@ -98,6 +104,7 @@ func TestServeRetries(t *testing.T) {
 		{fmt.Errorf("wrapped: %w", &net.DNSError{IsTemporary: true}), true}, // says Temporary
 		{serveAcceptError(syscall.EBADF), false},
 		{serveAcceptError(syscall.EINVAL), false},
+		{serveAcceptTemporary{}, true},
 		{serveAcceptError(os.ErrDeadlineExceeded), false}, // Temporary, but never over
 		{io.EOF, false},
 		{net.ErrClosed, false},

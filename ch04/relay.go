@@ -21,7 +21,9 @@ var ErrIdle = errors.New("relay: idle for too long")
 // to use, and Run may be called by many goroutines at once.
 type Relay struct {
 	// IdleTimeout ends a pair of connections with ErrIdle after no byte has been read
-	// or written, in either direction, for so long. Zero or less: never.
+	// or written, in either direction, for so long. Zero or less: never. Between conns
+	// other than *net.TCPConn, and everywhere but on Linux, up to 32 KiB are one Write,
+	// and a receiver that takes longer than IdleTimeout for them counts as idle.
 	IdleTimeout time.Duration
 
 	// Splice leaves every byte to io.Copy, as Proxy does. On Linux that costs two

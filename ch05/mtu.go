@@ -19,5 +19,5 @@ func MaxPayload(mtu int, to netip.Addr) int {
 	if to.Unmap().Is4() {
 		ipHeader, most = 20, 65535-20-udpHeader
 	}
-	return max(0, min(mtu-ipHeader-udpHeader, most))
+	return max(0, min(max(mtu, 0)-ipHeader-udpHeader, most))
 }

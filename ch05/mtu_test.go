@@ -2,6 +2,7 @@ package ch05_test
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"testing"
 
@@ -33,6 +34,14 @@ func TestMaxPayload(t *testing.T) {
 			}
 		}
 		t.Logf("%-24s MTU %7d: IPv4 %5d, IPv6 %5d", tc.link, tc.mtu, tc.v4, tc.v6)
+	}
+}
+
+func TestMaxPayloadOfNoLink(t *testing.T) {
+	for _, mtu := range []int{math.MinInt, -1, 0, 28} {
+		if got := ch05.MaxPayload(mtu, netip.MustParseAddr("192.0.2.1")); got != 0 {
+			t.Errorf("MaxPayload(%d, 192.0.2.1) = %d, want 0", mtu, got)
+		}
 	}
 }
 

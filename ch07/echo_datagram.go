@@ -44,8 +44,9 @@ func DatagramEchoServer(ctx context.Context, network, addr string) (net.Addr, er
 //
 // Unixgram answers that wait to be read count against the server's own send buffer, 208 KiB
 // on Linux. A client that lets enough of them wait shuts out all others until it reads or
-// goes. So let trusted clients only write to the socket, or use unixpacket, where each
-// connection has its own.
+// goes. Nor is a return address proof of anything: Go cuts an abstract name at a NUL within
+// it, and the answer goes to whoever has bound what is left. So let trusted clients only
+// write to the socket, or use unixpacket, where each connection has its own.
 func ServePacketEcho(ctx context.Context, c net.PacketConn) error {
 	defer c.Close() // runs last: while c is open, nobody else gets its file's inode
 	defer echoRemover(c.LocalAddr())()

@@ -190,6 +190,16 @@ func TestListenNotSocket(t *testing.T) {
 	}
 }
 
+// A process may go elsewhere after Listen, as daemons do; staleDir's check sees what stays.
+func TestListenRelativePath(t *testing.T) {
+	t.Chdir(staleDir(t))
+	l := staleListen(t, "unix", "s", 0o600)
+	t.Chdir("/")
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // What another put in the socket's place stays when the listener closes.
 func TestListenCloseLeavesAnothersFile(t *testing.T) {
 	path := filepath.Join(staleDir(t), "s.sock")

@@ -15,7 +15,8 @@ import (
 func connect(ctx context.Context, target string, timeout time.Duration) (
 	addr string, took time.Duration, err error,
 ) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	deadline := time.Now().Add(timeout)
+	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	var started sync.Map // address: time; a name may have several, tried side by side
 	d := net.Dialer{ControlContext: func(_ context.Context, _, addr string, _ syscall.RawConn) error {
@@ -27,7 +28,9 @@ func connect(ctx context.Context, target string, timeout time.Duration) (
 	end := time.Now()
 	if err != nil {
 		// The end of ctx and that of the conn's own deadline race: two errors, one cause.
-		if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+		// Other timeouts, of a name server or the kernel, say so themselves.
+		e, ok := errors.AsType[net.Error](err)
+		if ok && e.Timeout() && !end.Before(deadline) {
 			return "", 0, fmt.Errorf("no answer in %v", timeout)
 		}
 		if op, ok := errors.AsType[*net.OpError](err); ok {
@@ -66,6 +69,9 @@ func (s summary) String() string {
 	loss := 0.0
 	if s.sent > 0 {
 		loss = 100 * float64(s.sent-s.connected) / float64(s.sent)
+	}
+	if s.connected > 0 {
+		loss = min(loss, 99.9) // rounded, 100% would say that none had connected
 	}
 	out := fmt.Sprintf("%d sent, %d connected, %.3g%% loss", s.sent, s.connected, loss)
 	if s.connected > 0 {
