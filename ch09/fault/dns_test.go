@@ -1,4 +1,4 @@
-package ch09_test
+package main_test
 
 import (
 	"bufio"
@@ -20,10 +20,10 @@ func startFaultDNS(tb testing.TB) (bin string, conn net.Conn) {
 	tb.Helper()
 	bin = filepath.Join(tb.TempDir(), "fault")
 	// go run keeps what it has linked and has cp copy it; go build -o would link again.
-	build := exec.Command("go", "run", "-exec", "cp", "./fault", bin)
+	build := exec.Command("go", "run", "-exec", "cp", ".", bin)
 	if runtime.GOOS == "windows" { // which has no cp
 		bin += ".exe"
-		build = exec.Command("go", "build", "-o", bin, "./fault")
+		build = exec.Command("go", "build", "-o", bin, ".")
 	}
 	if out, err := build.CombinedOutput(); err != nil {
 		tb.Fatalf("%v: %v\n%s", build, err, out)

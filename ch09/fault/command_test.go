@@ -1,4 +1,4 @@
-package ch09_test
+package main_test
 
 import (
 	"bytes"
@@ -15,10 +15,10 @@ import (
 func buildFault(t *testing.T) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "fault")
-	build := exec.Command("go", "run", "-exec", "cp", "./fault", bin)
+	build := exec.Command("go", "run", "-exec", "cp", ".", bin)
 	if runtime.GOOS == "windows" { // which has no cp
 		bin += ".exe"
-		build = exec.Command("go", "build", "-o", bin, "./fault")
+		build = exec.Command("go", "build", "-o", bin, ".")
 	}
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", build, err, out)

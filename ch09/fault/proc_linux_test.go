@@ -1,4 +1,4 @@
-package ch09_test
+package main_test
 
 import (
 	"bufio"
@@ -22,7 +22,7 @@ func TestFaultLinux(t *testing.T) {
 	t.Parallel()
 	bin := filepath.Join(t.TempDir(), "fault")
 	// go run keeps what it has linked and has cp copy it; go build -o would link again.
-	build := exec.Command("go", "run", "-exec", "cp", "./fault", bin)
+	build := exec.Command("go", "run", "-exec", "cp", ".", bin)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", build, err, out)
 	}

@@ -1,4 +1,4 @@
-package ch09_test
+package main_test
 
 import (
 	"errors"
