@@ -18,7 +18,8 @@ var ErrNoAddress = errors.New("dial first: no address")
 // When all dials have failed it returns at once. The error has those of all addresses,
 // in their order, each under its address, so errors.Is and errors.As find each of them;
 // with one address it is that error alone. Without addresses it is ErrNoAddress.
-// When ctx ends first, the errors are context.Canceled or a timeout: see net.Dialer.
+// When ctx ends first, the errors are context.Canceled or a timeout (see net.Dialer), but
+// that of a name with several addresses may be what one of them had said before.
 //
 // All goroutines that it starts have ended when DialFirst returns; package net may take a
 // moment more to give up the lookup of a name. Neither ctx nor its end governs the

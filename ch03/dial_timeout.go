@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"time"
 )
 
@@ -25,15 +26,19 @@ func DialTimeout(network, address string, timeout time.Duration) (net.Conn, erro
 	defer cancel()
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, network, address)
-	if err != nil && !time.Now().Before(deadline) && !errors.Is(err, context.DeadlineExceeded) {
-		// The dialer sets the deadline on its sockets too, and whichever fires first decides
-		// what the error is. Of a name with several addresses it is the first one's, which
-		// may have refused long ago.
-		op := &net.OpError{Op: "dial", Net: network, Err: context.DeadlineExceeded}
-		if first, ok := errors.AsType[*net.OpError](err); ok && first.Timeout() {
-			op.Source, op.Addr = first.Source, first.Addr
-		}
-		return nil, op
+	if err == nil || errors.Is(err, context.DeadlineExceeded) {
+		return conn, err
 	}
-	return conn, err
+	op, ok := errors.AsType[*net.OpError](err)
+	switch {
+	case ok && errors.Is(op.Err, os.ErrDeadlineExceeded):
+		// The dialer sets the deadline, or one address's share of it, on its sockets too:
+		// whichever timer fires first decides what the error is.
+		op.Err = context.DeadlineExceeded
+	case !time.Now().Before(deadline):
+		// Of a name with several addresses the error may be that of one that refused long
+		// ago, while another took all the time.
+		err = &net.OpError{Op: "dial", Net: network, Err: context.DeadlineExceeded}
+	}
+	return nil, err
 }

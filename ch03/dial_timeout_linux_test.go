@@ -66,8 +66,8 @@ func TestDialTimeoutSentinel(t *testing.T) {
 	}
 }
 
-// A name has two addresses: one refuses at once, the other is silent. Package net returns
-// the first one's error when the second has taken all the time there was.
+// A name has two addresses: one refuses at once, the other is silent and takes all the
+// time there was. Package net returns the error of the one that refused.
 func TestDialTimeoutSecondAddress(t *testing.T) {
 	_, port, err := net.SplitHostPort(dialTimeoutDeaf(t))
 	if err != nil {

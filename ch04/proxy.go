@@ -65,10 +65,10 @@ func proxyRun(
 ) error {
 	defer client.Close()
 	defer server.Close()
-	end := func() { // unblocks both directions, whatever deadlines they set
+	end := sync.OnceFunc(func() { // unblocks both directions, whatever deadlines they set
 		proxyReset(client)
 		proxyReset(server)
-	}
+	})
 	stop := context.AfterFunc(ctx, end)
 
 	var whole atomic.Bool // the end of one direction was the end of both
@@ -102,10 +102,11 @@ func proxyRun(
 	case up != nil && down == nil:
 		proxyLinger(client)
 	}
-	if grace != nil {
-		grace.Stop()
+	if grace != nil && !grace.Stop() {
+		end() // waits for the one that the timer has begun
 	}
-	if !stop() { // end has cut even what had ended by then, or is about to
+	if !stop() { // the same, and it has cut even what had ended by then
+		end()
 		return fmt.Errorf("proxy: %w", context.Cause(ctx))
 	}
 	if up != nil {

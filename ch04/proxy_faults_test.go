@@ -120,6 +120,14 @@ func (c proxyFaultHalf) CloseWrite() error { c.closeWrite(); return nil }
 // so they are read, until the client ends or ProxyGrace does.
 func TestProxyLingers(t *testing.T) {
 	for _, pause := range []time.Duration{ch04.ProxyGrace / 5, time.Hour} {
+		proxyFaultLinger(t, "Proxy", pause, ch04.Proxy)
+		proxyFaultLinger(t, "Relay", pause, ch04.Relay{IdleTimeout: ch04.ProxyGrace / 10}.Run)
+	}
+}
+
+func proxyFaultLinger(t *testing.T, name string, pause time.Duration,
+	run func(ctx context.Context, client, server net.Conn) error) {
+	t.Run(fmt.Sprint(name, " ", pause), func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			client, c := net.Pipe()
 			s, server := net.Pipe()
@@ -128,7 +136,7 @@ func TestProxyLingers(t *testing.T) {
 			done := make(chan error, 1)
 			start := time.Now()
 			go func() {
-				done <- ch04.Proxy(t.Context(), proxyFaultHalf{c, func() {}}, proxyFaultHalf{s, func() {}})
+				done <- run(t.Context(), proxyFaultHalf{c, func() {}}, proxyFaultHalf{s, func() {}})
 			}()
 			io.WriteString(client, "begin") // this one fails to pass; here it cannot be seen
 			_, err := io.WriteString(client, "go on")
@@ -137,11 +145,51 @@ func TestProxyLingers(t *testing.T) {
 			}
 			time.AfterFunc(pause, func() { client.Close() })
 			err = <-done
-			if got, want := time.Since(start), min(pause, ch04.ProxyGrace); got != want || err == nil {
-				t.Errorf("client ends after %v: Proxy = %v after %v, want an error after %v",
-					pause, err, got, want)
+			got, want := time.Since(start), min(pause, ch04.ProxyGrace)
+			if got != want || !errors.Is(err, io.ErrClosedPipe) {
+				t.Errorf("client ends after %v: %s = %v after %v, want io.ErrClosedPipe after %v",
+					pause, name, err, got, want)
 			}
 		})
+	})
+}
+
+// proxyFaultCut delivers half an answer, and is reset in the moment in which ctx ends.
+type proxyFaultCut struct {
+	*net.TCPConn
+	answer string
+	cancel func()
+}
+
+func (c *proxyFaultCut) Read(p []byte) (int, error) {
+	n := copy(p, c.answer)
+	if c.answer = c.answer[n:]; n > 0 {
+		return n, nil
+	}
+	c.cancel()
+	return 0, syscall.ECONNRESET
+}
+
+func (c *proxyFaultCut) WriteTo(w io.Writer) (int64, error) { // or io.Copy asks the TCPConn's
+	return io.Copy(w, struct{ io.Reader }{c})
+}
+
+// A stream that was cut is reset, also if ctx ends in the same moment: a FIN would make
+// it look whole.
+func TestProxyContextAtTheCut(t *testing.T) {
+	proxyFaultGoroutines(t)
+	for range 50 {
+		client, c := proxyFaultPair(t)
+		s, _ := proxyFaultPair(t)
+		client.CloseWrite() // so that nothing waits for the end of ctx
+		ctx, cancel := context.WithCancel(t.Context())
+		err := ch04.Proxy(ctx, c, &proxyFaultCut{s, "half an answer", cancel})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("Proxy = %v, want context.Canceled", err)
+		}
+		if got, err := io.ReadAll(client); err == nil {
+			t.Fatalf("client read %q and io.EOF, want a reset", got)
+		}
 	}
 }
 

@@ -40,7 +40,7 @@ type Relay struct {
 // IdleTimeout. It owns and closes the connections, passes on ends and resets, and
 // returns errors just as Proxy does; errors.Is(err, ErrIdle) tells an idle end.
 func (r Relay) Run(ctx context.Context, client, server net.Conn) error {
-	moved := func() {}
+	moved, failed := func() {}, func() {}
 	if r.IdleTimeout > 0 {
 		var cancel context.CancelCauseFunc
 		ctx, cancel = context.WithCancelCause(ctx)
@@ -48,13 +48,18 @@ func (r Relay) Run(ctx context.Context, client, server net.Conn) error {
 		idle := relayIdle{limit: r.IdleTimeout, start: time.Now(), cancel: cancel}
 		idle.timer.Store(time.AfterFunc(r.IdleTimeout, idle.check))
 		defer idle.stop()
-		moved = idle.moved
+		moved, failed = idle.moved, idle.stop
 	}
-	return proxyRun(ctx, client, server, func(dst, src net.Conn) error {
+	return proxyRun(ctx, client, server, func(dst, src net.Conn) (err error) {
 		if r.Splice {
-			return relaySplice(dst, src, r.IdleTimeout, moved)
+			err = relaySplice(dst, src, r.IdleTimeout, moved)
+		} else {
+			err = relayCopy(dst, src, moved)
 		}
-		return relayCopy(dst, src, moved)
+		if err != nil {
+			failed() // from here on ProxyGrace is the bound
+		}
+		return err
 	})
 }
 
@@ -80,7 +85,9 @@ func (w *relayIdle) check() {
 }
 
 func (w *relayIdle) stop() {
-	w.timer.Swap(nil).Stop() // a check that runs now cancels a ctx that has ended
+	if t := w.timer.Swap(nil); t != nil {
+		t.Stop() // a check that runs now may still end the pair: it was idle
+	}
 }
 
 // relaySplice is io.Copy in slices of time: a read deadline ends a slice, and a slice
@@ -91,14 +98,41 @@ func relaySplice(dst, src net.Conn, idle time.Duration, moved func()) error {
 		if idle > 0 {
 			src.SetReadDeadline(end) // fails on a closed conn only, as io.Copy will
 		}
-		n, err := io.Copy(dst, src)
+		n, write, err := relaySlice(dst, src)
 		if n > 0 {
 			moved()
 		}
-		if idle <= 0 || !errors.Is(err, os.ErrDeadlineExceeded) || time.Now().Before(end) {
+		if idle <= 0 || write || !errors.Is(err, os.ErrDeadlineExceeded) || time.Now().Before(end) {
 			return err // also a deadline that the caller set
 		}
 	}
+}
+
+// relaySlice is io.Copy. It reports whether the error is one of dst: where the kernel
+// copies, it looks like one of src, and a Write of nothing tells.
+func relaySlice(dst, src net.Conn) (n int64, write bool, err error) {
+	switch dst.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		if n, err = io.Copy(dst, src); err != nil {
+			_, werr := dst.Write(nil)
+			write = werr != nil
+		}
+		return n, write, err
+	}
+	r := &relayReads{Reader: src}
+	n, err = io.Copy(dst, r)
+	return n, r.err == nil, err
+}
+
+// relayReads keeps the last error of its Reader.
+type relayReads struct {
+	io.Reader
+	err error
+}
+
+func (r *relayReads) Read(p []byte) (n int, err error) {
+	n, r.err = r.Reader.Read(p)
+	return n, r.err
 }
 
 const relaySmall = 32 << 10 // 32 KiB: enough for a conversation

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"sync"
 	"testing"
@@ -175,6 +176,45 @@ func TestRelayIdleTimeout(t *testing.T) {
 			t.Errorf("Run = %v, want ErrIdle", err)
 		}
 	})
+}
+
+// A write deadline of the caller's is an error like any other: not the end of a slice,
+// after which the bytes that were not written would be missing and nobody told.
+func TestRelaySpliceWriteDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, c := net.Pipe()
+		s, server := net.Pipe()
+		defer server.Close()
+		const idle = time.Minute
+		s.SetWriteDeadline(time.Now().Add(idle / 2)) // after the end of the first slice
+		go func() {
+			client.Write([]byte("hello")) // nobody reads it
+			client.Close()
+		}()
+		err := ch04.Relay{IdleTimeout: idle, Splice: true}.Run(t.Context(), c, s)
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("Run = %v, want os.ErrDeadlineExceeded", err)
+		}
+	})
+	// Between sockets it is the kernel that copies, and finds no room.
+	client, c := relayPair(t)
+	s, server := relayPair(t)
+	s.SetWriteBuffer(16 << 10)
+	server.SetReadBuffer(16 << 10)
+	s.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
+	for err := error(nil); err == nil; {
+		_, err = s.Write(make([]byte, 64<<10)) // until all is full
+	}
+	go func() {
+		io.WriteString(client, "hello") // a failure shows
+		client.CloseWrite()             // in the end of Run
+	}()
+	server.CloseWrite()
+	s.SetWriteDeadline(time.Now().Add(30 * time.Millisecond))
+	err := ch04.Relay{IdleTimeout: 40 * time.Millisecond, Splice: true}.Run(t.Context(), c, s)
+	if !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, ch04.ErrIdle) {
+		t.Errorf("Run = %v, want os.ErrDeadlineExceeded or, on a slow machine, ErrIdle", err)
+	}
 }
 
 // With splice the time is exact to a quarter.

@@ -124,6 +124,8 @@ func Retry(ctx context.Context, b Backoff, try func(context.Context) error) erro
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
+		}
+		if ctx.Err() != nil { // asked for again, as both may be ready
 			return ended(context.Cause(ctx))
 		}
 	}

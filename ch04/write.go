@@ -24,6 +24,9 @@ func WriteFull(conn net.Conn, p []byte, timeout time.Duration) (n int, err error
 			return n, fmt.Errorf("write: %w", err)
 		}
 		taken, err := conn.Write(p[n:])
+		if taken < 0 || taken > len(p)-n {
+			return n, fmt.Errorf("write: a count of %d for %d bytes", taken, len(p)-n)
+		}
 		n += taken
 		switch {
 		case err == nil && n < len(p):

@@ -67,3 +67,21 @@ func TestWriteFullStalledPeer(t *testing.T) {
 		}
 	})
 }
+
+// writeOdd is a conn that counts wrongly.
+type writeOdd struct {
+	net.Conn
+	n   int
+	err error
+}
+
+func (c writeOdd) Write([]byte) (int, error)        { return c.n, c.err }
+func (c writeOdd) SetWriteDeadline(time.Time) error { return nil }
+
+func TestWriteFullOddCounts(t *testing.T) {
+	for _, c := range []writeOdd{{n: 6}, {n: -1}, {n: 6, err: os.ErrDeadlineExceeded}, {n: -1, err: io.EOF}} {
+		if n, err := ch04.WriteFull(c, []byte("hello"), time.Minute); n != 0 || err == nil {
+			t.Errorf("Write = %d, %v: WriteFull = %d, %v, want 0 and an error", c.n, c.err, n, err)
+		}
+	}
+}

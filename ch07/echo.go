@@ -73,9 +73,12 @@ func ServeEcho(ctx context.Context, l net.Listener) error {
 	var wg sync.WaitGroup
 	defer wg.Wait() // runs last: no handler outlives ServeEcho
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // runs before Wait: ends the handlers
-	defer l.Close()
-	context.AfterFunc(ctx, func() { l.Close() }) // unblocks Accept
+	closed := make(chan struct{})
+	defer func() { cancel(); <-closed }()
+	context.AfterFunc(ctx, func() {
+		defer close(closed)
+		l.Close() // unblocks Accept
+	})
 	for failures := 0; ; {
 		conn, err := l.Accept()
 		switch {

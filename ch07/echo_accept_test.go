@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -108,4 +109,30 @@ func TestServeEchoGrace(t *testing.T) {
 			client.Close()
 		})
 	}
+}
+
+// acceptSlowClose is a listener that takes its time to close.
+type acceptSlowClose struct {
+	closing chan struct{}
+	closed  *atomic.Bool
+}
+
+func (l acceptSlowClose) Accept() (net.Conn, error) { <-l.closing; return nil, net.ErrClosed }
+func (l acceptSlowClose) Addr() net.Addr            { return &net.UnixAddr{Name: "slow", Net: "unix"} }
+func (l acceptSlowClose) Close() error {
+	close(l.closing)
+	time.Sleep(time.Second)
+	l.closed.Store(true)
+	return nil
+}
+
+func TestServeEchoWaitsForClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := acceptSlowClose{make(chan struct{}), new(atomic.Bool)}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := ch07.ServeEcho(ctx, l); err != nil || !l.closed.Load() {
+			t.Errorf("ServeEcho = %v, listener closed %t, want nil, true", err, l.closed.Load())
+		}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -28,7 +29,8 @@ func DatagramEchoServer(ctx context.Context, network, addr string) (net.Addr, er
 		return nil, fmt.Errorf("echo: %w", err)
 	}
 	bound := c.LocalAddr()
-	go ServePacketEcho(ctx, c) // error dropped: clients see the socket gone
+	remove := echoRemover(bound)       // now, as the process may go to another directory
+	go servePacketEcho(ctx, c, remove) // error dropped: clients see the socket gone
 	return bound, nil
 }
 
@@ -48,8 +50,12 @@ func DatagramEchoServer(ctx context.Context, network, addr string) (net.Addr, er
 // it, and the answer goes to whoever has bound what is left. So let trusted clients only
 // write to the socket, or use unixpacket, where each connection has its own.
 func ServePacketEcho(ctx context.Context, c net.PacketConn) error {
+	return servePacketEcho(ctx, c, echoRemover(c.LocalAddr()))
+}
+
+func servePacketEcho(ctx context.Context, c net.PacketConn, remove func()) error {
 	defer c.Close() // runs last: while c is open, nobody else gets its file's inode
-	defer echoRemover(c.LocalAddr())()
+	defer remove()
 	reply := echoReplier(c)
 	// A deadline unblocks ReadFrom and lets an answer in flight leave, unlike Close.
 	stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Now()) })
@@ -78,11 +84,17 @@ func echoRemover(addr net.Addr) func() {
 	if !ok || strings.HasPrefix(u.Name, "@") { // abstract: such a file would be another's
 		return func() {}
 	}
-	mine, err := os.Lstat(u.Name)
+	name := u.Name
+	if !filepath.IsAbs(name) {
+		if wd, err := os.Getwd(); err == nil {
+			name = wd + string(filepath.Separator) + name // not cleaned: links stay what they are
+		}
+	}
+	mine, err := os.Lstat(name)
 	return func() {
-		now, nowErr := os.Lstat(u.Name)
+		now, nowErr := os.Lstat(name)
 		if err == nil && nowErr == nil && os.SameFile(mine, now) {
-			os.Remove(u.Name) // error dropped: no more can be done
+			os.Remove(name) // error dropped: no more can be done
 		}
 	}
 }

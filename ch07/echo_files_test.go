@@ -66,6 +66,25 @@ func TestDatagramEchoServer(t *testing.T) {
 	filesWaitEnd(t, before)
 }
 
+// The path may be relative, and the process elsewhere when the server ends.
+func TestEchoServersRelativePath(t *testing.T) {
+	for network, start := range map[string]func(context.Context, string, string) (net.Addr,
+		error){"unix": ch07.StreamingEchoServer, "unixgram": ch07.DatagramEchoServer} {
+		t.Run(network, func(t *testing.T) {
+			t.Chdir(filesDir(t)) // which checks that nothing is left
+			before := runtime.NumGoroutine()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if _, err := start(ctx, network, "server"); err != nil {
+				t.Fatal(err)
+			}
+			t.Chdir("/")
+			cancel()
+			filesWaitEnd(t, before)
+		})
+	}
+}
+
 // A server that ends removes its socket file, and not what another has put in its place.
 // (A net.UnixListener would.)
 func TestEchoServersLeaveAnothersFile(t *testing.T) {

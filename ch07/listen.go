@@ -35,7 +35,8 @@ var (
 // the program dies. A server that was not started by Listen is recognized by connecting
 // to it, which it sees as a connection that ends at once. One that crosses with Listen
 // between its own bind and listen, or on a BSD has a full backlog, looks dead: start such
-// servers by some other rule.
+// servers by some other rule. And one whose bits keep us from connecting looks alive: if
+// perm lacks the owner's write bit, remove what a dead server left yourself.
 //
 // The error is [ErrNotSocket] if anything but a socket is at path, a symbolic link
 // included; it stays. So does a file with content at path + ".lock", such as PostgreSQL

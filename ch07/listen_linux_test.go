@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -56,61 +55,6 @@ func TestListenNoWindow(t *testing.T) {
 	}
 	close(over)
 	t.Logf("looked at the file %d times", <-looked)
-}
-
-// Bits that keep even the owner from connecting do not make a dead server look alive, nor
-// a live one dead. Root passes all bits, so it becomes somebody else, as far as files go.
-func TestListenOwnerKeptOut(t *testing.T) {
-	dir, err := os.MkdirTemp("", "ch07")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, "s")
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		if err := syscall.Setfsuid(65534); err != nil {
-			t.Error(err)
-			return
-		}
-		for _, perm := range []os.FileMode{0o000, 0o060} {
-			live, err := ch07.Listen("unix", path, perm)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			os.Remove(path + ".lock") // as of a server that Listen did not start
-			_, err = ch07.Listen("unix", path, perm)
-			if !errors.Is(err, syscall.EADDRINUSE) {
-				t.Errorf("%v: Listen beside a live server = %v, want EADDRINUSE", perm, err)
-			}
-			if info, err := os.Lstat(path); err != nil || info.Mode().Perm() != perm {
-				t.Errorf("the live server's socket: %v, %v, want mode %v", info, err, perm)
-			}
-			live.Close()
-
-			stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			stale.SetUnlinkOnClose(false)
-			err = os.Chmod(path, perm)
-			stale.Close()
-			l, listenErr := ch07.Listen("unix", path, perm)
-			if err := errors.Join(err, listenErr); err != nil {
-				t.Errorf("%v: Listen over a dead server's socket = %v, want nil", perm, err)
-				return
-			}
-			l.Close()
-		}
-	}()
-	<-done
 }
 
 // Abstract names are no files. They cannot have permission bits, so none may be asked for.

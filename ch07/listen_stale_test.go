@@ -191,13 +191,31 @@ func TestListenNotSocket(t *testing.T) {
 }
 
 // A process may go elsewhere after Listen, as daemons do; staleDir's check sees what stays.
+// And ".." after a link leads to the parent of where that leads, which path.Clean misses.
 func TestListenRelativePath(t *testing.T) {
-	t.Chdir(staleDir(t))
-	l := staleListen(t, "unix", "s", 0o600)
-	t.Chdir("/")
-	if err := l.Close(); err != nil {
-		t.Error(err)
+	dir := staleDir(t)
+	if err := os.MkdirAll(filepath.Join(dir, "a", "b"), 0o700); err != nil {
+		t.Fatal(err)
 	}
+	if err := os.Symlink(filepath.Join("a", "b"), filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	for _, path := range []string{"s", "link/../s"} {
+		l := staleListen(t, "unix", path, 0o600)
+		t.Chdir("/")
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+		t.Chdir(dir)
+	}
+	for _, name := range []string{"s", "s.lock", "a/s", "a/s.lock"} {
+		if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v, want it gone", name, err)
+		}
+	}
+	os.RemoveAll("a") // staleDir looks for what is left
+	os.Remove("link")
 }
 
 // What another put in the socket's place stays when the listener closes.

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"syscall"
@@ -40,9 +39,13 @@ func listenSocket(network, path string, perm fs.FileMode) (net.Listener, error) 
 		return nil, fmt.Errorf("%w: %d bytes, limit %d",
 			ErrPathTooLong, len(path), socketPathSize-1)
 	}
-	abs, err := filepath.Abs(path) // for Close, in whatever directory the process is then
-	if err != nil {
-		return nil, err
+	abs := path // for Close, in whatever directory the process is by then
+	if path[0] != '/' {
+		wd, err := os.Getwd()
+		if err != nil {
+			return nil, err
+		}
+		abs = wd + "/" + path // not cleaned: "link/.." is not where it seems
 	}
 	lock, err := lockSocket(abs + ".lock")
 	if err != nil {
@@ -119,12 +122,6 @@ func removeStale(network, path string) error {
 	// Only "connection refused" tells that nobody listens. No permission, a full
 	// backlog or a socket of another type mean that somebody may.
 	conn, err := net.Dial(network, path)
-	if errors.Is(err, fs.ErrPermission) && os.Chmod(path, info.Mode().Perm()|0o200) == nil {
-		// Ours, with bits that keep us out as well. The lock is held, so a Listen of ours
-		// did not leave it open; another server may have.
-		conn, err = net.Dial(network, path)
-		os.Chmod(path, info.Mode().Perm()) // error dropped: it did work just now
-	}
 	if err == nil {
 		conn.Close()
 		return fmt.Errorf("%w: a server answers there", syscall.EADDRINUSE)

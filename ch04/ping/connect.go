@@ -27,10 +27,12 @@ func connect(ctx context.Context, target string, timeout time.Duration) (
 	conn, err := d.DialContext(ctx, "tcp", target)
 	end := time.Now()
 	if err != nil {
-		// The end of ctx and that of the conn's own deadline race: two errors, one cause.
-		// Other timeouts, of a name server or the kernel, say so themselves.
-		e, ok := errors.AsType[net.Error](err)
-		if ok && e.Timeout() && !end.Before(deadline) {
+		// Whatever the error is: of a name with several addresses it may be that of one
+		// that refused long before. Timeouts of others, as the kernel, say so themselves.
+		if !end.Before(deadline) {
+			if _, ok := errors.AsType[*net.DNSError](err); ok {
+				return "", 0, fmt.Errorf("no answer of a name server in %v", timeout)
+			}
 			return "", 0, fmt.Errorf("no answer in %v", timeout)
 		}
 		if op, ok := errors.AsType[*net.OpError](err); ok {
