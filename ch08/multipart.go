@@ -1,6 +1,7 @@
 package ch08
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -150,16 +151,21 @@ func Parts(
 			yield(nil, ErrNoBoundary)
 			return
 		}
+		body := &multipartBody{w: w, r: r, last: "--" + params["boundary"] + "--",
+			ReadCloser: http.MaxBytesReader(w, r.Body, limit)}
 		if r.ContentLength > limit {
-			yield(nil, &http.MaxBytesError{Limit: limit})
+			yield(nil, body.refuse(&http.MaxBytesError{Limit: limit}))
 			return
 		}
-		body := &multipartBody{ReadCloser: http.MaxBytesReader(w, r.Body, limit),
-			last: "--" + params["boundary"] + "--"}
+		// By the type of Body net/http tells whether a client still holds it back.
+		defer func(own io.ReadCloser) { r.Body = own }(r.Body)
 		r.Body = body
 		mr, err := r.MultipartReader() // ParseMultipartForm would store all parts first
-		if err != nil {
+		if errors.Is(err, http.ErrNotMultipart) || errors.Is(err, http.ErrMissingBoundary) {
 			yield(nil, fmt.Errorf("%w: %w", ErrNoBoundary, err))
+			return
+		} else if err != nil { // the form has been parsed already
+			yield(nil, fmt.Errorf("multipart: %w", err))
 			return
 		}
 		for {
@@ -167,9 +173,10 @@ func Parts(
 			if err == io.EOF {
 				return
 			} else if err != nil {
-				_, malformed := errors.AsType[textproto.ProtocolError](err) // half a line
-				if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-					malformed && body.cut {
+				if _, ok := errors.AsType[textproto.ProtocolError](err); ok && body.err != nil {
+					err = body.err // it ended within a line, which looks malformed
+				}
+				if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 					err = io.ErrUnexpectedEOF
 				}
 				yield(nil, fmt.Errorf("multipart: %w", err))
@@ -187,18 +194,39 @@ func Parts(
 // so it would look like the end of a whole form.
 type multipartBody struct {
 	io.ReadCloser
+	w    http.ResponseWriter
+	r    *http.Request
 	last string // boundary
-	tail []byte // of what was read: room for last, and a line end that may follow
-	cut  bool
+	tail []byte // of what was read: room for last, a line end before and some padding after
+	err  error  // that ended the body before its time
 }
 
 func (b *multipartBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	size := len(b.last) + len("\r\n")
+	size := len(b.last) + 16
 	b.tail = append(b.tail, p[max(0, n-size):n]...)
 	b.tail = append(b.tail[:0], b.tail[max(0, len(b.tail)-size):]...)
-	if err == io.EOF && !strings.HasSuffix(strings.TrimRight(string(b.tail), "\r\n"), b.last) {
-		b.cut, err = true, io.ErrUnexpectedEOF
+	if err == io.EOF && !b.whole() {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil && err != io.EOF {
+		b.err = b.refuse(err)
 	}
 	return n, err
+}
+
+// whole reports whether the last boundary is what was read last, on a line of its own;
+// blanks may follow (RFC 2046, section 5.1.1).
+func (b *multipartBody) whole() bool {
+	before, ok := bytes.CutSuffix(bytes.TrimRight(b.tail, " \t\r\n"), []byte(b.last))
+	return ok && (len(before) == 0 || before[len(before)-1] == '\n')
+}
+
+// refuse has an answer to a body that is too large leave at once: net/http would read up
+// to 256 KiB more first. MaxBytesReader sees to that only where w is net/http's own.
+func (b *multipartBody) refuse(err error) error {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok && b.r.ProtoMajor == 1 {
+		b.w.Header().Set("Connection", "close")
+	}
+	return err
 }

@@ -191,6 +191,8 @@ func TestPartsErrors(t *testing.T) {
 		"cut header":   {form, part + "--B\r\nContent-Disposition: form-data; name=\"b\"\r\n", 1 << 10, 1, io.ErrUnexpectedEOF},
 		"cut line end": {form, part + "--B--\r", 1 << 10, 1, io.ErrUnexpectedEOF},
 		"announced":    {form, part + "--B--", int64(len(part)), 0, new(http.MaxBytesError)},
+		"padding":      {form, part + "--B-- \t", 1 << 10, 1, nil},
+		"cut in line":  {form, part + "--B\r\nContent-Disposition: form-data; name=\"x--B--", 1 << 10, 1, io.ErrUnexpectedEOF},
 		"epilogue":     {form, part + "--B--\r\nignored", 1 << 10, 1, nil},
 		"no type":      {"", part, 1 << 10, 0, ch08.ErrNoBoundary},
 		"other type":   {"application/x-www-form-urlencoded", "a=b", 1 << 10, 0, ch08.ErrNoBoundary},
@@ -217,25 +219,36 @@ func TestPartsErrors(t *testing.T) {
 func TestPartsCut(t *testing.T) {
 	const whole = "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n" +
 		"--B\r\nContent-Disposition: form-data; name=\"b\"\r\nX-Note: y\r\n\r\ny\r\n--B--"
-	for n := range len(whole) + 1 {
-		for _, announced := range []bool{true, false} {
-			r := httptest.NewRequest("POST", "/", strings.NewReader(whole[:n]))
-			if !announced {
-				r.ContentLength, r.Body = -1, io.NopCloser(iotest.OneByteReader(r.Body))
-			}
-			r.Header.Set("Content-Type", "multipart/form-data; boundary=B")
-			var last error
-			for part, err := range ch08.Parts(httptest.NewRecorder(), r, 1<<10) {
-				if last = err; part != nil {
-					io.Copy(io.Discard, part) // an error comes again from the sequence
-				}
-			}
-			if n < len(whole) && !errors.Is(last, io.ErrUnexpectedEOF) {
-				t.Errorf("form cut to %q: error %v, want io.ErrUnexpectedEOF", whole[:n], last)
-			} else if n == len(whole) && last != nil {
-				t.Errorf("whole form: error %v", last)
+	last := func(body io.Reader, announced, limit int64) (err error) {
+		r := httptest.NewRequest("POST", "/", body)
+		r.ContentLength = announced
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=B")
+		var part *multipart.Part
+		for part, err = range ch08.Parts(httptest.NewRecorder(), r, limit) {
+			if part != nil {
+				io.Copy(io.Discard, part) // an error comes again from the sequence
 			}
 		}
+		return err
+	}
+	for n := range len(whole) {
+		for name, body := range map[string]io.Reader{
+			"to":              strings.NewReader(whole[:n]),
+			"byte by byte to": iotest.OneByteReader(strings.NewReader(whole[:n])),
+			"by the network to": io.MultiReader(strings.NewReader(whole[:n]), // as net/http says it
+				iotest.ErrReader(io.ErrUnexpectedEOF)),
+		} {
+			if err := last(body, -1, 1<<10); !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("form cut %s %q: error %v, want io.ErrUnexpectedEOF", name, whole[:n], err)
+			}
+		}
+		err := last(strings.NewReader(whole), -1, int64(n))
+		if _, ok := errors.AsType[*http.MaxBytesError](err); !ok {
+			t.Errorf("form with a limit of %d: error %v, want *http.MaxBytesError", n, err)
+		}
+	}
+	if err := last(strings.NewReader(whole), int64(len(whole)), int64(len(whole))); err != nil {
+		t.Errorf("whole form: error %v", err)
 	}
 }
 

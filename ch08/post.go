@@ -141,10 +141,15 @@ func postDecode[Req any](
 		w.Header().Set("Accept", "application/json")
 		return none, &PostError{http.StatusUnsupportedMediaType, "send application/json"}
 	}
-	tooLarge := &PostError{http.StatusRequestEntityTooLarge,
-		fmt.Sprintf("send at most %d bytes", limit)}
+	tooLarge := func() error {
+		if r.ProtoMajor == 1 { // or the answer waits for up to 256 KiB more of the body
+			w.Header().Set("Connection", "close")
+		}
+		return &PostError{http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("send at most %d bytes", limit)}
+	}
 	if r.ContentLength > limit {
-		return none, tooLarge // unread: a client that expects 100 has not sent it yet
+		return none, tooLarge() // unread: a client that expects 100 has not sent it yet
 	}
 	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, limit))
 	dec.DisallowUnknownFields()
@@ -159,10 +164,7 @@ func postDecode[Req any](
 		}
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		if r.ProtoMajor == 1 { // MaxBytesReader does so only where w is net/http's own
-			w.Header().Set("Connection", "close")
-		}
-		return none, tooLarge
+		return none, tooLarge()
 	}
 	return none, &PostError{http.StatusBadRequest, err.Error()}
 }

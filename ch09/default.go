@@ -52,10 +52,13 @@ func DefaultHandler() http.Handler {
 // readGreetingName reads the body. An honest Content-Length is refused before the body
 // is asked for: a client that waits for "100 Continue" never sends it.
 func readGreetingName(w http.ResponseWriter, r *http.Request) (string, error) {
+	var b []byte
+	var err error
 	if r.ContentLength > maxGreetingBytes {
-		return "", &http.MaxBytesError{Limit: maxGreetingBytes}
+		err = &http.MaxBytesError{Limit: maxGreetingBytes}
+	} else {
+		b, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxGreetingBytes))
 	}
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxGreetingBytes))
 	if err != nil {
 		if r.ProtoMajor == 1 {
 			// Or the answer would wait for up to 256 KiB more, read in the hope of keeping

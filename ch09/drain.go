@@ -20,7 +20,9 @@ import (
 //
 // Not drained are HTTP/2, where only the stream ends; a request with Expect: 100-continue
 // (RFC 9110, section 10.1.1), whose client may hold the body back until it has the answer;
-// and a connection that the handler hijacked.
+// a connection that the handler hijacked; and one that it closes by Connection: close, as
+// a handler should that refuses the body (http.MaxBytesReader does so for net/http's own
+// writer alone).
 func Drain(limit int64) func(http.Handler) http.Handler {
 	// A reader of exactly the limit would miss the end of a body of that size, and
 	// without having seen its end the server gives the connection up.
@@ -29,7 +31,8 @@ func Drain(limit int64) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			dw := &drainWriter{ResponseWriter: w}
 			next.ServeHTTP(dw, r)
-			if r.ProtoMajor != 1 || r.Header.Get("Expect") != "" || dw.hijacked {
+			if r.Body == nil || r.ProtoMajor != 1 || r.Header.Get("Expect") != "" || dw.hijacked ||
+				w.Header().Get("Connection") == "close" {
 				return // net/http closes the body, which also reads from it
 			}
 			// Errors: a client that went away, or a handler that closed the body.
@@ -39,7 +42,7 @@ func Drain(limit int64) func(http.Handler) http.Handler {
 	}
 }
 
-// drainWriter notes a Hijack, and passes on all else that net/http's writer can do.
+// drainWriter notes a Hijack, and passes on what others ask net/http's writer for.
 type drainWriter struct {
 	http.ResponseWriter
 	hijacked bool
@@ -49,7 +52,7 @@ func (w *drainWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *drainWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
-	w.hijacked = err == nil
+	w.hijacked = w.hijacked || err == nil // a second one fails
 	return conn, rw, err
 }
 

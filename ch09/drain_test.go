@@ -150,6 +150,7 @@ func TestDrainHijacked(t *testing.T) {
 				t.Error(err)
 				return
 			}
+			http.NewResponseController(w).Hijack() // fails, and changes nothing
 			go func() {
 				defer c.Close()
 				io.WriteString(c, "echo: ") // an error shows in what the client reads

@@ -60,7 +60,8 @@ func FileServer(fsys fs.FS) http.Handler {
 					w.Header().Set("ETag", tag.(string))
 				}
 			}
-			limit := fileBaseTime + time.Duration(info.Size()/minFileRate)*time.Second
+			seconds := min(info.Size()/minFileRate, 1<<32) // or a Duration overflows
+			limit := fileBaseTime + time.Duration(seconds)*time.Second
 			// An error means a writer without deadlines: then there is none to move.
 			http.NewResponseController(w).SetWriteDeadline(time.Now().Add(limit))
 		}
@@ -93,11 +94,16 @@ func (v visibleFiles) Open(name string) (http.File, error) {
 	if errors.Is(err, fs.ErrPermission) {
 		return nil, err // 403; all else is 404, also a link that leads out of an os.Root
 	}
-	if err == nil && info.IsDir() {
+	isDir := err == nil && info.IsDir()
+	if isDir {
 		info, err = fs.Stat(v.fsys, path.Join(name, "index.html"))
 	}
 	if err != nil || !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	if isDir {
+		f, err := http.FS(v.fsys).Open(name)
+		return unlistedDir{f}, err
 	}
 	f, err := v.fsys.Open(name)
 	if err != nil {
@@ -109,3 +115,9 @@ func (v visibleFiles) Open(name string) (http.File, error) {
 	f.Close() // read only: nothing to lose
 	return http.FS(v.fsys).Open(name)
 }
+
+// unlistedDir is a directory whose index.html net/http opens next. Where that fails, for
+// want of descriptors or of permission, net/http would list all names instead.
+type unlistedDir struct{ http.File }
+
+func (unlistedDir) Readdir(int) ([]fs.FileInfo, error) { return nil, fs.ErrPermission }

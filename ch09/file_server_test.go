@@ -1,12 +1,15 @@
 package ch09_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -86,6 +89,31 @@ func TestFileServer(t *testing.T) {
 				t.Errorf("GET %s: ETag there: %t, want %t", tt.path, got, tt.etag)
 			}
 		})
+	}
+}
+
+// fileServerBroken has an index.html that cannot be opened, as without descriptors left.
+type fileServerBroken struct{ fstest.MapFS }
+
+func (f fileServerBroken) Open(name string) (fs.File, error) {
+	if path.Base(name) == "index.html" {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: errors.New("too many open files")}
+	}
+	return f.MapFS.Open(name)
+}
+
+// Where index.html cannot be opened, net/http lists the directory.
+func TestFileServerNeverLists(t *testing.T) {
+	broken := fileServerBroken{fstest.MapFS{
+		"d/index.html": {Data: []byte("hi")}, "d/secret.txt": {Data: []byte("hidden")}}}
+	for name, h := range map[string]http.Handler{
+		"http.FileServerFS": http.FileServerFS(broken), "FileServer": ch09.FileServer(broken)} {
+		resp := fileServerGet(h, "/d/")
+		body, err := io.ReadAll(resp.Body)
+		t.Logf("%s: %d %q, %v", name, resp.StatusCode, body, err)
+		if name == "FileServer" && (resp.StatusCode != 500 || strings.Contains(string(body), "secret")) {
+			t.Errorf("index.html cannot be opened: %d %q, want 500 and no names", resp.StatusCode, body)
+		}
 	}
 }
 

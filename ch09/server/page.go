@@ -129,11 +129,14 @@ func (l *live) page(w http.ResponseWriter, r *http.Request) {
 // formName returns the field "name" of a posted form, or an error if the form is
 // broken, or above maxFormBytes: announced (nothing is read then) or not.
 func formName(w http.ResponseWriter, r *http.Request) (string, error) {
-	if r.ContentLength > maxFormBytes {
-		return "", &http.MaxBytesError{Limit: maxFormBytes}
+	err := error(&http.MaxBytesError{Limit: maxFormBytes})
+	if r.ContentLength <= maxFormBytes {
+		body := r.Body
+		r.Body = http.MaxBytesReader(w, body, maxFormBytes)
+		err = r.ParseForm()
+		r.Body = body // by which net/http tells whether a client still holds the body back
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
-	if err := r.ParseForm(); err != nil {
+	if err != nil {
 		if r.ProtoMajor == 1 {
 			w.Header().Set("Connection", "close") // or the answer waits for more of the body
 		}
