@@ -51,8 +51,9 @@ type ClientConfig struct {
 // NewClient returns an HTTP/1.1 and HTTP/2 client that gives up at c's limits, where
 // http.DefaultClient waits for ever and opens connections without bound. What a limit
 // of time ends matches context.DeadlineExceeded or is a net.Error whose Timeout method
-// returns true; the *url.Error from the client has that method for both. A connection
-// that Ping finds dead is lost, which is no timeout.
+// returns true; the *url.Error from the client has that method for both, unless a
+// DialContext of c's hides it by wrapping its error. A connection that Ping finds dead
+// is lost, which is no timeout.
 //
 // The client owns a new pool of connections. It is safe for concurrent use: make one for
 // each service talked to and keep it, since a client for each request never reuses a

@@ -73,7 +73,8 @@ func Size(ctx context.Context, client *http.Client, url string) (int64, error) {
 // GetLimited returns the body at url, if it has at most limit bytes. One announced to be
 // larger is refused unread, one that turns out larger after limit+1 bytes, both with
 // ErrTooLarge; a gzip'ed one is counted unpacked. A body cut short is
-// io.ErrUnexpectedEOF, another status than 200 is a StatusError. It holds the body in
+// io.ErrUnexpectedEOF, or what ended the connection or the HTTP/2 stream; another status
+// than 200 is a StatusError. It holds the body in
 // memory: to store a large one, copy an io.LimitedReader to a file.
 func GetLimited(
 	ctx context.Context, client *http.Client, url string, limit int64,

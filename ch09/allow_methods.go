@@ -12,7 +12,8 @@ import (
 //
 // Use it around a whole service to refuse what none of its handlers should see: TRACE,
 // which echoes cookies back (section 9.3.8), or CONNECT. Per route, [http.ServeMux]
-// patterns with methods do the same.
+// patterns with methods do the same. The request "OPTIONS *" is answered by net/http
+// itself unless http.Server's DisableGeneralOptionsHandler is set.
 func AllowMethods(methods ...string) func(http.Handler) http.Handler {
 	allowed := slices.Clone(methods)
 	if slices.Contains(allowed, http.MethodGet) {

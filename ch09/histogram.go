@@ -18,7 +18,7 @@ const (
 // slow requests feel like; percentiles need the distribution.
 //
 // The zero value is ready. All methods are safe for concurrent use. It must not be
-// copied: take a Snapshot.
+// copied: take a Snapshot. What it has observed may add up to 292 years.
 type Histogram struct {
 	buckets [histogramBuckets]atomic.Uint64
 	sum     atomic.Int64 // nanoseconds

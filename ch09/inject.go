@@ -14,6 +14,10 @@ import (
 // becomes errors in the log rather than handlers that pile up.
 const dbTimeout = 2 * time.Second
 
+// statusClientClosed is for the log and the metrics: nobody hears it any more. That a client
+// left is no fault of the database, or anybody could raise an alarm. nginx has this number.
+const statusClientClosed = 499
+
 // Ready returns a readiness check: 200 if db answers a ping within 2 s, else 503 and an
 // entry in log. The dependencies are passed by closure: good for one handler or two,
 // which see just what they need. The caller closes db. A nil log discards.
@@ -28,6 +32,10 @@ func Ready(db *sql.DB, log *slog.Logger) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), dbTimeout)
 		defer cancel()
 		if err := db.PingContext(ctx); err != nil {
+			if r.Context().Err() != nil {
+				w.WriteHeader(statusClientClosed)
+				return
+			}
 			log.ErrorContext(ctx, "not ready", "err", err) // to the log, never to the client
 			http.Error(w, "database unavailable", http.StatusServiceUnavailable)
 			return
@@ -57,6 +65,8 @@ func (h *Handlers) Greeting(w http.ResponseWriter, r *http.Request) {
 	switch err := row.Scan(&greeting); {
 	case errors.Is(err, sql.ErrNoRows):
 		http.NotFound(w, r)
+	case err != nil && r.Context().Err() != nil:
+		w.WriteHeader(statusClientClosed)
 	case err != nil:
 		h.logger().ErrorContext(ctx, "greeting", "lang", r.PathValue("lang"), "err", err)
 		http.Error(w, "database unavailable", http.StatusServiceUnavailable)

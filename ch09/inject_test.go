@@ -135,6 +135,25 @@ func TestInjectHangingDatabase(t *testing.T) {
 	})
 }
 
+// A client that leaves is no failure of the database: nothing is logged as an error.
+func TestInjectClientLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := sql.OpenDB(&injectDriver{hang: true})
+		defer db.Close()
+		var log bytes.Buffer
+		h := &ch09.Handlers{DB: db, Log: slog.New(slog.NewTextHandler(&log, nil))}
+		for name, handler := range map[string]http.HandlerFunc{"Ready": h.Ready, "Greeting": h.Greeting} {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(time.Second, cancel) // before the 2 s of the database
+			rec := httptest.NewRecorder()
+			handler(rec, httptest.NewRequestWithContext(ctx, "GET", "/", nil))
+			if rec.Code >= 500 || log.Len() > 0 {
+				t.Errorf("%s for a client that left: %d, log %q, want no error", name, rec.Code, &log)
+			}
+		}
+	})
+}
+
 func ExampleHandlers() {
 	db := sql.OpenDB(&injectDriver{greetings: map[string]string{"de": "Guten Tag"}})
 	defer db.Close()

@@ -14,7 +14,7 @@ import (
 // content, which net/http drops on the way out. OPTIONS is answered 204 with Allow
 // unless the map has a handler for it. Anything else is answered 405 with Allow, which
 // section 15.5.6 requires; Allow is sorted, so equal maps give equal answers. A nil
-// handler is a fault of the program and answered 500.
+// handler or http.HandlerFunc is a fault of the program and answered 500.
 //
 // The map must not change while it serves. For more than one resource use the method
 // patterns of [http.ServeMux] ("GET /x"), which treat HEAD and 405 alike but know

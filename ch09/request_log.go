@@ -3,6 +3,7 @@ package ch09
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -36,10 +37,14 @@ func LogRequests(log *slog.Logger) func(http.Handler) http.Handler {
 				if status >= 500 {
 					level = slog.LevelError
 				}
+				route := r.Pattern
+				if r.Method == http.MethodConnect && !strings.HasPrefix(route, "CONNECT ") {
+					route = "" // of one that ServeMux redirects it may be the path
+				}
 				log.LogAttrs(r.Context(), level, "request",
 					slog.String("method", r.Method),
 					slog.String("path", path),
-					slog.String("route", r.Pattern),
+					slog.String("route", route),
 					slog.Int("status", status),
 					slog.Int64("bytes", sw.Bytes()),
 					slog.Duration("duration", time.Since(start)),

@@ -104,6 +104,18 @@ func TestLogRequestsRouteHidden(t *testing.T) {
 	}
 }
 
+// The route of a CONNECT that ServeMux redirects would be the path that the client chose.
+func TestLogRequestsConnect(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/{item}/", func(http.ResponseWriter, *http.Request) {})
+	var out bytes.Buffer
+	h := ch09.LogRequests(slog.New(slog.NewTextHandler(&out, nil)))(mux)
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("CONNECT", "/secret", nil))
+	if !strings.Contains(out.String(), `route=""`) {
+		t.Errorf("log %q, want no route", out.String())
+	}
+}
+
 func TestLogRequestsNil(t *testing.T) {
 	rec := httptest.NewRecorder()
 	ch09.LogRequests(nil)(requestLogMux()).ServeHTTP(rec, httptest.NewRequest("GET", "/fail", nil))

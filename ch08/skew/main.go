@@ -65,7 +65,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 	}
 
-	client := ch08.NewClient(ch08.ClientConfig{Total: *timeout})
+	client := ch08.NewClient(ch08.ClientConfig{Total: *timeout,
+		Dial: -1, TLSHandshake: -1, ResponseHeader: -1}) // no limits but that one
 	defer client.CloseIdleConnections()
 	status := 0
 	for _, arg := range flags.Args() {

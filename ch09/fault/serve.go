@@ -55,8 +55,9 @@ func serve(ctx context.Context, f *fault) (err error) {
 		return err
 	case <-ctx.Done():
 	}
-	// The caller's context is over; what is in flight gets 5 s of its own.
-	stop, stopped := context.WithTimeout(context.Background(), 5*time.Second)
+	// The caller's context is over; what is in flight gets a time of its own, longer than
+	// the 5 s for which a silent connection counts as such.
+	stop, stopped := context.WithTimeout(context.Background(), 8*time.Second)
 	defer stopped()
 	if err := srv.Shutdown(stop); err != nil {
 		f.say("serve: a request in flight is cut off: %v", err)

@@ -156,7 +156,6 @@ func (l *live) svg() string {
 	return b.String()
 }
 
-// short writes a duration with two digits, for people: 480µs, 1.2ms, 3.5s.
 // decimal writes f without exponent: to two decimals, from 100 on to none.
 func decimal(f float64) string {
 	unit := 100.0
@@ -166,6 +165,7 @@ func decimal(f float64) string {
 	return strconv.FormatFloat(math.Round(f*unit)/unit, 'f', -1, 64)
 }
 
+// short writes a duration with two digits, for people: 480µs, 1.2ms, 3.5s.
 func short(d time.Duration) string {
 	switch {
 	case d == 0:
