@@ -43,33 +43,7 @@ func TestLossyNetwork(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := newLossyNetwork(tt.loss, uint64(tt.size+tt.window))
-				content := make([]byte, tt.size)
-				rand.NewChaCha8([32]byte{6}).Read(content) // never fails
-				server := &ch06.Server{
-					FS:      fstest.MapFS{"file": &fstest.MapFile{Data: content, Mode: 0o444}},
-					Retries: 100, ListenPacket: network.listen,
-				}
-				conn, err := network.listen("udp4", "192.0.2.1:69")
-				if err != nil {
-					t.Fatal(err)
-				}
-				served := make(chan error, 1)
-				go func() { served <- server.Serve(conn) }()
-
-				client := &ch06.Client{BlockSize: tt.blksize, WindowSize: tt.window, Retries: 100, ListenPacket: network.listen}
-				var got bytes.Buffer
-				start := time.Now()
-				n, err := client.Get(t.Context(), "192.0.2.1:69", "file", &got)
-				took := time.Since(start)
-				if err != nil || n != int64(tt.size) || !bytes.Equal(got.Bytes(), content) {
-					t.Errorf("Get = %d bytes, %v, want the file's %d bytes", n, err, tt.size)
-				}
-				if err := server.Close(); err != nil {
-					t.Error(err)
-				}
-				if err := <-served; !errors.Is(err, ch06.ErrServerClosed) {
-					t.Errorf("Serve error = %v, want ErrServerClosed", err)
-				}
+				took := lossyFetch(t, network, tt.size, &ch06.Client{BlockSize: tt.blksize, WindowSize: tt.window})
 				blocks := tt.size/tt.blksize + 1
 				sent := network.count()
 				t.Logf("%d blocks in %d datagrams, %v of fake time", blocks, sent, took)
@@ -82,6 +56,50 @@ func TestLossyNetwork(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Seeds under which the client asks anew in the moment in which the server sends again. The
+// request then comes in the middle of a transfer that goes on, and must not end it.
+func TestLossyNetworkAskedAnew(t *testing.T) {
+	t.Parallel()
+	for _, seed := range []uint64{5, 31, 41, 122} {
+		synctest.Test(t, func(t *testing.T) {
+			lossyFetch(t, newLossyNetwork(.30, seed), 20_000, &ch06.Client{BlockSize: 512, WindowSize: 1})
+		})
+	}
+}
+
+// lossyFetch has client fetch a file of size bytes, and returns how long that took.
+func lossyFetch(t *testing.T, network *lossyNetwork, size int, client *ch06.Client) time.Duration {
+	t.Helper()
+	content := make([]byte, size)
+	rand.NewChaCha8([32]byte{6}).Read(content) // never fails
+	server := &ch06.Server{
+		FS:      fstest.MapFS{"file": &fstest.MapFile{Data: content, Mode: 0o444}},
+		Retries: 100, ListenPacket: network.listen,
+	}
+	conn, err := network.listen("udp4", "192.0.2.1:69")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(conn) }()
+
+	client.Retries, client.ListenPacket = 100, network.listen
+	var got bytes.Buffer
+	start := time.Now()
+	n, err := client.Get(t.Context(), "192.0.2.1:69", "file", &got)
+	took := time.Since(start)
+	if err != nil || n != int64(size) || !bytes.Equal(got.Bytes(), content) {
+		t.Errorf("Get = %d bytes, %v, want the file's %d bytes", n, err, size)
+	}
+	if err := server.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-served; !errors.Is(err, ch06.ErrServerClosed) {
+		t.Errorf("Serve error = %v, want ErrServerClosed", err)
+	}
+	return took
 }
 
 // One block that is lost, or comes twice, makes at most one window travel again, and not

@@ -77,17 +77,17 @@ func (s *Server) admit(next *session, client netip.AddrPort) *Err {
 	}
 	next.client = client
 	if current := s.sessions[client]; current != nil {
-		// The same request again was sent or delivered twice: it starts nothing, unless the
-		// client has fallen silent since, as one that was restarted. Any other request is a
-		// new wish, and starts when the current transfer has ended: by the acknowledgment
-		// that is on its way when the last block is out, or else now, or when the client
-		// insists, for then that acknowledgment was lost.
-		if next.raw == current.raw && current.phase.Load() != stalled {
+		// The same request again was sent or delivered twice, and starts nothing, not even
+		// where the client has been silent since: it may be about to go on. Any other
+		// request is a new wish, and starts when the current transfer has ended. It ends that
+		// at once only if the client does not acknowledge it, or insists: this may be a late
+		// copy of what was fetched before, or the last acknowledgment may be on its way.
+		if next.raw == current.raw {
 			return nil
 		}
 		insists := current.next != nil && current.next.raw == next.raw
 		current.next = next
-		if insists || !current.ending.Load() {
+		if insists || current.phase.Load() != flowing && !current.ending.Load() {
 			current.cancel(errSuperseded)
 		}
 		return nil
