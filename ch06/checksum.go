@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 )
 
 // ChecksumSize is the length of a SHA-512/256 digest in bytes.
@@ -19,7 +20,7 @@ const (
 
 // Checksum returns the SHA-512/256 digest (FIPS 180-4) of all that r holds, in constant
 // memory. It reads ahead in a goroutine of its own, which ends before Checksum returns,
-// so that one processor reads while another computes.
+// so that one processor reads while another computes. A panic of r ends the program.
 //
 // The digest tells whether a file arrived unharmed; against somebody who can also change
 // the digest use an HMAC or a signature. Not for passwords.
@@ -43,7 +44,9 @@ func Checksum(r io.Reader) (sum [ChecksumSize]byte, err error) {
 	empty, full := make(chan []byte, 2), make(chan chunk)
 	empty <- make([]byte, checksumBuffer)
 	empty <- make([]byte, checksumBuffer)
-	go func() { // ends with the first error, io.EOF at the latest, which the loop waits for
+	var reader sync.WaitGroup
+	defer reader.Wait()
+	reader.Go(func() { // ends with the first error, io.EOF at the latest, which the loop waits for
 		for b := range empty {
 			n, err := checksumFill(r, b)
 			full <- chunk{b[:n], err}
@@ -51,7 +54,7 @@ func Checksum(r io.Reader) (sum [ChecksumSize]byte, err error) {
 				return
 			}
 		}
-	}()
+	})
 	for {
 		c := <-full
 		hash.Write(c.data)

@@ -102,12 +102,16 @@ func (c *Client) get(ctx context.Context, addr, name string, w io.Writer, option
 		request.Options = asked.options()
 	}
 	packet, err := request.MarshalBinary()
+	if err != nil && options { // a long name may leave no room for them
+		request.Options = nil
+		packet, err = request.MarshalBinary()
+	}
 	if err != nil {
 		return 0, err
 	}
 	d := &download{
 		link:     link,
-		terms:    terms{blockSize: BlockSize, windowSize: 1, size: -1},
+		terms:    plainTerms,
 		request:  request,
 		asked:    server,
 		out:      bufio.NewWriterSize(w, 64<<10),

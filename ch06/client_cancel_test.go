@@ -208,3 +208,38 @@ func TestClientEndlessGrants(t *testing.T) {
 		t.Errorf("%d requests, want at most 4: the first and three retries", n)
 	}
 }
+
+// TestClientEndlessRepeats has a server that answers each packet by the same one again,
+// which brings the client no further: it gives up as if there were silence.
+func TestClientEndlessRepeats(t *testing.T) {
+	t.Parallel()
+	for name, packet := range map[string]string{
+		"OACK": "\x00\x06tsize\x001000\x00", "DATA": "\x00\x03\x00\x01" + strings.Repeat("x", 512),
+	} {
+		server, err := net.ListenPacket("udp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			b := make([]byte, 1024)
+			for {
+				_, from, err := server.ReadFrom(b)
+				if err != nil {
+					return
+				}
+				server.WriteTo([]byte(packet), from) // lost is as good
+			}
+		}()
+		client := &ch06.Client{Timeout: 5 * time.Millisecond, Retries: 2}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // bounds a failure
+		_, err = client.Get(ctx, server.LocalAddr().String(), "f", io.Discard)
+		cancel()
+		if !errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("endless %s: Get error = %v, want os.ErrDeadlineExceeded", name, err)
+		}
+		server.Close()
+		<-done
+	}
+}

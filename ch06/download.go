@@ -14,6 +14,9 @@ import (
 
 // Copy with: types.go, request.go, options.go, link.go, lockstep_linux.go, lockstep_other.go, offload_linux.go, offload_other.go.
 
+// plainTerms are those of a server that grants no options.
+var plainTerms = terms{blockSize: BlockSize, windowSize: 1, size: -1}
+
 // download receives one file.
 type download struct {
 	*link
@@ -23,6 +26,7 @@ type download struct {
 	server  netip.AddrPort // the port that answered
 	settled bool           // server has answered
 	granted bool           // the options were, once
+	granter netip.AddrPort // who did so last: its terms are none of another server's
 
 	out      *bufio.Writer
 	received int64
@@ -73,6 +77,9 @@ func (d *download) fromServer(from netip.AddrPort, b []byte) bool {
 		switch opCode(b) {
 		case OpData, OpOAck, OpErr:
 			d.server, d.settled = from, true
+			if from != d.granter {
+				d.terms = plainTerms
+			}
 		}
 	}
 	if from == d.server && d.settled {
@@ -120,13 +127,16 @@ func (d *download) datagram(b []byte) (done bool, err error) {
 		if err := granted.UnmarshalBinary(b); err != nil {
 			return false, err
 		}
+		d.terms, d.granter = plainTerms, d.server
 		if err := accept(granted.Options, d.request.Options, &d.terms); err != nil {
 			return false, err
 		}
-		if !d.granted { // a server that only grants, again and again, gets nowhere
-			d.granted = true
-			d.link.progress()
+		if d.granted { // a server that only grants, again and again, gets nowhere
+			d.acknowledgeAgain()
+			return false, nil
 		}
+		d.granted = true
+		d.link.progress()
 		d.acknowledge()
 		return false, nil
 	case OpErr:
@@ -150,9 +160,11 @@ func (d *download) data(b []byte) (done bool, err error) {
 		// The last block again, which was acknowledged: that was lost. One that was not
 		// acknowledged has only come twice.
 		again := ahead == -1 && d.expected > 1 && d.unacked == 0
-		if (lost || again) && !d.gap {
-			d.gap = lost
+		if lost && !d.gap {
+			d.gap = true
 			d.acknowledge()
+		} else if again && !d.gap {
+			d.acknowledgeAgain()
 		}
 		return false, nil
 	}
@@ -190,6 +202,13 @@ func (d *download) data(b []byte) (done bool, err error) {
 func (d *download) acknowledge() {
 	d.unacked = 0
 	d.send(appendHeader(d.ack[:0], OpAck, uint16(d.expected-1)), len(d.ack), d.server)
+}
+
+// acknowledgeAgain lets the timer run on: a server that repeats itself is as good as silent.
+func (d *download) acknowledgeAgain() {
+	due := d.due
+	d.acknowledge()
+	d.due = due
 }
 
 // giveUp tells the server why, so that it stops sending.

@@ -54,7 +54,9 @@ func openFile(fsys fs.FS, payload []byte, name string) (io.Reader, int64, func()
 // fileErr tells a client what it may know: not the path on this machine, nor why.
 func fileErr(name string, err error) error {
 	answer := &Err{ErrAccessViolation, fmt.Sprintf("%.40q cannot be read", name)}
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENAMETOOLONG) {
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) {
+		answer = &Err{ErrUnknown, "too busy to open a file, try again later"}
+	} else if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENAMETOOLONG) {
 		answer = &Err{ErrNotFound, fmt.Sprintf("file not found: %.40q", name)}
 	}
 	return fmt.Errorf("%w (%w)", answer, err)

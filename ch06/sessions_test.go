@@ -53,6 +53,25 @@ func TestNextRequestFromTheSamePort(t *testing.T) {
 	}
 }
 
+// A request that comes late, a copy of one that has been answered, does not end what its
+// client fetches now.
+func TestLateCopyOfAnotherRequest(t *testing.T) {
+	server := &ch06.Server{Payload: make([]byte, 2*512+1)}
+	log, addr := sessionsServe(t, server, sessionsDial(t))
+	conn, other := sessionsDial(t), sessionsDial(t)
+	sessionsSend(t, conn, addr, "\x00\x01two\x00octet\x00")
+	_, tid := sessionsReceive(t, conn)
+	sessionsSend(t, conn, tid, "\x00\x04\x00\x01")
+	sessionsReceive(t, conn) // block 2
+	sessionsSend(t, conn, addr, "\x00\x01one\x00octet\x00")
+	sessionsSend(t, other, addr, "\x00\x02w\x00octet\x00")
+	sessionsReceive(t, other) // refused: the server has also read what came before
+	sessionsSend(t, conn, tid, "\x00\x04\x00\x02")
+	if b, from := sessionsReceive(t, conn); from.String() != tid.String() || string(b[:4]) != "\x00\x03\x00\x03" {
+		t.Errorf("after a late request %q came from %v, want block 3 from %v:\n%s", b[:4], from, tid, log)
+	}
+}
+
 // Transfers beyond the limit are refused at once.
 func TestTransferLimit(t *testing.T) {
 	server := &ch06.Server{Payload: make([]byte, 2000), MaxTransfers: 2}

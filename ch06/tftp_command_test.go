@@ -122,6 +122,10 @@ func TestTftpCommand(t *testing.T) {
 		if err := os.WriteFile(target, []byte("old"), 0o600); err != nil {
 			t.Fatal(err)
 		}
+		const mode = 0o666 // more than a umask leaves
+		if err := os.Chmod(target, mode); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.Symlink("target", link); err != nil {
 			t.Skipf("no links here: %v", err)
 		}
@@ -135,8 +139,23 @@ func TestTftpCommand(t *testing.T) {
 		if err != nil || info.Mode()&os.ModeSymlink == 0 {
 			t.Errorf("the link is %v, %v, want a link still", info.Mode(), err)
 		}
-		if info, err := os.Stat(target); err != nil || info.Mode().Perm() != 0o600 && runtime.GOOS != "windows" {
+		if info, err := os.Stat(target); err != nil || info.Mode().Perm() != mode && runtime.GOOS != "windows" {
 			t.Errorf("the target's mode is %v, %v, want it kept", info.Mode(), err)
+		}
+	})
+
+	t.Run("through a link to nothing", func(t *testing.T) {
+		dir := t.TempDir()
+		link := filepath.Join(dir, "link")
+		if err := os.Symlink("target", link); err != nil {
+			t.Skipf("no links here: %v", err)
+		}
+		if out, err := exec.Command(program, "-o", link, addr, "boot/kernel").CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		got, err := os.ReadFile(filepath.Join(dir, "target"))
+		if to, linkErr := os.Readlink(link); err != nil || linkErr != nil || to != "target" || !bytes.Equal(got, content) {
+			t.Errorf("the new target has %d bytes, %v; the link leads to %q, %v", len(got), err, to, linkErr)
 		}
 	})
 

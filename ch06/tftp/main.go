@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -81,6 +82,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		if *output = path.Base(strings.ReplaceAll(name, `\`, "/")); !filepath.IsLocal(*output) || *output == "." {
 			return wrongUse(stderr, "%q is no name for a file here: use -o FILE", name)
 		}
+		if *output == "-" {
+			*output = "./-" // a file of that name, not standard output
+		}
 	}
 	bar := newProgressBar(stderr, name)
 	client.Progress = bar.update
@@ -99,6 +103,16 @@ func fetch(ctx context.Context, client *ch06.Client, addr, name, output string, 
 		_, err := client.Get(ctx, addr, name, stdout)
 		return err
 	}
+	for range 40 { // links in a row, as many as Linux follows: a new file is made at the end
+		to, err := os.Readlink(output)
+		if err != nil {
+			break // no link, or none that is there
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Dir(output) + string(filepath.Separator) + to // links in Dir stay what they are
+		}
+		output = to
+	}
 	mode := fs.FileMode(0o666) // less the umask, as any new file
 	info, err := os.Stat(output)
 	if err == nil && !info.Mode().IsRegular() {
@@ -113,11 +127,9 @@ func fetch(ctx context.Context, client *ch06.Client, addr, name, output string, 
 		_, err = client.Get(ctx, addr, name, file)
 		return errors.Join(err, file.Close())
 	}
-	if err == nil { // a file that is replaced, also through a link, keeps its mode
+	replaced := err == nil
+	if replaced {
 		mode = info.Mode().Perm()
-		if output, err = filepath.EvalSymlinks(output); err != nil {
-			return err
-		}
 	}
 	// os.CreateTemp would keep the file to its owner.
 	place := filepath.Join(filepath.Dir(output), ".tftp-"+rand.Text()[:12]+".part")
@@ -131,6 +143,11 @@ func fetch(ctx context.Context, client *ch06.Client, addr, name, output string, 
 			os.Remove(place) // as above
 		}
 	}()
+	if replaced { // it keeps its mode, of which the umask may have taken something
+		if err := part.Chmod(info.Mode().Perm()); err != nil && runtime.GOOS != "windows" {
+			return err
+		}
+	}
 	if _, err := client.Get(ctx, addr, name, part); err != nil {
 		return err
 	}
