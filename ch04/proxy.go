@@ -74,12 +74,15 @@ func proxyRun(
 	var whole atomic.Bool // the end of one direction was the end of both
 	var failed sync.Once
 	var grace *time.Timer // runs from the first failure on
+	var graceEnd time.Time
 	half := func(name string, dst, src net.Conn) error {
 		err := copyHalf(dst, src)
 		if whole.Load() && (errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)) {
 			return nil // closed just below
 		} else if err != nil {
-			failed.Do(func() { grace = time.AfterFunc(ProxyGrace, end) })
+			failed.Do(func() {
+				grace, graceEnd = time.AfterFunc(ProxyGrace, end), time.Now().Add(ProxyGrace)
+			})
 			return fmt.Errorf("proxy: %s: %w", name, err)
 		}
 		_, srcHalves := src.(proxyHalfCloser)
@@ -96,14 +99,14 @@ func proxyRun(
 	wg.Go(func() { up = half("client to server", server, client) })
 	down = half("server to client", client, server)
 	wg.Wait()
-	switch { // the stream that passed whole may still be on its way
-	case up == nil && down != nil:
-		proxyLinger(server)
-	case up != nil && down == nil:
-		proxyLinger(client)
-	}
 	if grace != nil && !grace.Stop() {
 		end() // waits for the one that the timer has begun
+	}
+	switch { // the stream that passed whole may still be on its way
+	case up == nil && down != nil:
+		proxyLinger(server, graceEnd)
+	case up != nil && down == nil:
+		proxyLinger(client, graceEnd)
 	}
 	if !stop() { // the same, and it has cut even what had ended by then
 		end()
@@ -118,12 +121,12 @@ func proxyRun(
 	return errors.Join(up, down)
 }
 
-// proxyLinger waits for c to end, which it does by the end of ProxyGrace at the latest,
-// and drops what comes in. To close c with bytes unread would reset it, and what its
-// peer has not yet read of an answer could be lost.
-func proxyLinger(c net.Conn) {
-	c.SetReadDeadline(time.Time{}) // of a copy in slices of time
-	io.Copy(io.Discard, c)         // its error ends the wait as well as io.EOF
+// proxyLinger waits for c to end, until end at the latest, and drops what comes in. To
+// close c with bytes unread would reset it, and what its peer has not yet read of an
+// answer could be lost. The end of ctx closes c, and so ends this as well.
+func proxyLinger(c net.Conn, end time.Time) {
+	c.SetReadDeadline(end) // fails on a closed conn only
+	io.Copy(io.Discard, c) // its error ends the wait as well as io.EOF
 }
 
 type proxyHalfCloser interface{ CloseWrite() error }

@@ -111,9 +111,11 @@ func TestProxyAnswerBeforeReset(t *testing.T) {
 type proxyFaultHalf struct {
 	net.Conn
 	closeWrite func()
+	reset      *bool
 }
 
-func (c proxyFaultHalf) CloseWrite() error { c.closeWrite(); return nil }
+func (c proxyFaultHalf) CloseWrite() error   { c.closeWrite(); return nil }
+func (c proxyFaultHalf) SetLinger(int) error { *c.reset = true; return nil }
 
 // The answer has passed whole and the server is gone, but the client goes on sending. To
 // close its conn with bytes unread would reset it, and part of the answer could be lost:
@@ -134,9 +136,9 @@ func proxyFaultLinger(t *testing.T, name string, pause time.Duration,
 			defer client.Close()
 			server.Close()
 			done := make(chan error, 1)
-			start := time.Now()
+			start, reset := time.Now(), false
 			go func() {
-				done <- run(t.Context(), proxyFaultHalf{c, func() {}}, proxyFaultHalf{s, func() {}})
+				done <- run(t.Context(), proxyFaultHalf{c, func() {}, &reset}, proxyFaultHalf{s, func() {}, new(bool)})
 			}()
 			io.WriteString(client, "begin") // this one fails to pass; here it cannot be seen
 			_, err := io.WriteString(client, "go on")
@@ -149,6 +151,9 @@ func proxyFaultLinger(t *testing.T, name string, pause time.Duration,
 			if got != want || !errors.Is(err, io.ErrClosedPipe) {
 				t.Errorf("client ends after %v: %s = %v after %v, want io.ErrClosedPipe after %v",
 					pause, name, err, got, want)
+			}
+			if reset {
+				t.Errorf("client ends after %v: %s reset it, though its stream passed whole", pause, name)
 			}
 		})
 	})
@@ -209,7 +214,7 @@ func TestProxyContextAtTheEnd(t *testing.T) {
 				synctest.Wait() // until the conns are reset
 			}
 		}
-		err := ch04.Proxy(ctx, proxyFaultHalf{c, last}, proxyFaultHalf{s, last})
+		err := ch04.Proxy(ctx, proxyFaultHalf{c, last, new(bool)}, proxyFaultHalf{s, last, new(bool)})
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("Proxy = %v, want context.Canceled", err)
 		}

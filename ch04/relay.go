@@ -81,6 +81,9 @@ func (w *relayIdle) check() {
 		w.cancel(ErrIdle)
 	} else if t := w.timer.Load(); t != nil {
 		t.Reset(w.limit - idle) // bytes have passed since the timer was set
+		if w.timer.Load() == nil {
+			t.Stop() // stop came in between
+		}
 	}
 }
 
@@ -109,15 +112,17 @@ func relaySplice(dst, src net.Conn, idle time.Duration, moved func()) error {
 }
 
 // relaySlice is io.Copy. It reports whether the error is one of dst: where the kernel
-// copies, it looks like one of src, and a Write of nothing tells.
+// copies, a timeout looks like one of src, and a Write of nothing tells.
 func relaySlice(dst, src net.Conn) (n int64, write bool, err error) {
-	switch dst.(type) {
-	case *net.TCPConn, *net.UnixConn:
-		if n, err = io.Copy(dst, src); err != nil {
-			_, werr := dst.Write(nil)
-			write = werr != nil
+	_, tcp := dst.(*net.TCPConn)
+	u, unix := dst.(*net.UnixConn) // of a datagram or a packet nothing is a message, too
+	if tcp || unix && u.LocalAddr().Network() == "unix" {
+		if n, err = io.Copy(dst, src); errors.Is(err, os.ErrDeadlineExceeded) {
+			if _, werr := dst.Write(nil); werr != nil {
+				return n, true, werr
+			}
 		}
-		return n, write, err
+		return n, false, err
 	}
 	r := &relayReads{Reader: src}
 	n, err = io.Copy(dst, r)

@@ -201,9 +201,9 @@ func TestRelaySpliceWriteDeadline(t *testing.T) {
 	s, server := relayPair(t)
 	s.SetWriteBuffer(16 << 10)
 	server.SetReadBuffer(16 << 10)
-	s.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
-	for err := error(nil); err == nil; {
-		_, err = s.Write(make([]byte, 64<<10)) // until all is full
+	for n := 1; n > 0; { // until all is full
+		s.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
+		n, _ = s.Write(make([]byte, 64<<10))
 	}
 	go func() {
 		io.WriteString(client, "hello") // a failure shows

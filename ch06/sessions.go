@@ -33,6 +33,8 @@ type session struct {
 	number  uint64     // sessions started before
 	cancel  context.CancelCauseFunc
 	next    *session // what the same client asked for meanwhile; guarded by Server.mu
+	wanted  bool     // next is no late copy, as far as one can know; likewise
+	repeats int      // of the request, while the client did not go on; likewise
 }
 
 // arrived deals with one datagram at the listening port. What is no request is dropped
@@ -77,17 +79,30 @@ func (s *Server) admit(next *session, client netip.AddrPort) *Err {
 	}
 	next.client = client
 	if current := s.sessions[client]; current != nil {
-		// The same request again was sent or delivered twice, and starts nothing, not even
-		// where the client has been silent since: it may be about to go on. Any other
-		// request is a new wish, and starts when the current transfer has ended. It ends that
-		// at once only if the client does not acknowledge it, or insists: this may be a late
-		// copy of what was fetched before, or the last acknowledgment may be on its way.
+		// The same request again was sent or delivered twice, and starts nothing, unless it
+		// comes once more while the client does not go on: as one that was restarted.
+		phase, insists := current.phase.Load(), false
 		if next.raw == current.raw {
-			return nil
+			if phase != stalled {
+				current.repeats = 0
+				return nil
+			}
+			current.repeats++
+			insists = current.repeats > 1
+			if !insists {
+				return nil
+			}
+		} else {
+			insists = current.next != nil && current.next.raw == next.raw
 		}
-		insists := current.next != nil && current.next.raw == next.raw
+		// Any other request is a new wish, and starts when the current transfer has ended:
+		// by the acknowledgment that is on its way when the last block is out, or at once if
+		// the client does not acknowledge it or insists. While the transfer flows it may be
+		// a late copy of what was fetched before, and then it starts nothing.
+		ending := current.ending.Load()
 		current.next = next
-		if insists || current.phase.Load() != flowing && !current.ending.Load() {
+		current.wanted = insists || phase != flowing || ending
+		if insists || phase != flowing && !ending {
 			current.cancel(errSuperseded)
 		}
 		return nil
@@ -216,7 +231,7 @@ func (s *Server) finish(c *session) {
 	defer s.mu.Unlock()
 	if s.sessions[c.client] == c {
 		delete(s.sessions, c.client)
-		if c.next != nil && !s.closed {
+		if c.next != nil && c.wanted && !s.closed {
 			s.start(c.next)
 		}
 	}

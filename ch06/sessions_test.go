@@ -56,7 +56,7 @@ func TestNextRequestFromTheSamePort(t *testing.T) {
 // A request that comes late, a copy of one that has been answered, does not end what its
 // client fetches now.
 func TestLateCopyOfAnotherRequest(t *testing.T) {
-	server := &ch06.Server{Payload: make([]byte, 2*512+1)}
+	server := &ch06.Server{Payload: make([]byte, 2*512+1), Timeout: time.Minute}
 	log, addr := sessionsServe(t, server, sessionsDial(t))
 	conn, other := sessionsDial(t), sessionsDial(t)
 	sessionsSend(t, conn, addr, "\x00\x01two\x00octet\x00")
@@ -69,6 +69,21 @@ func TestLateCopyOfAnotherRequest(t *testing.T) {
 	sessionsSend(t, conn, tid, "\x00\x04\x00\x02")
 	if b, from := sessionsReceive(t, conn); from.String() != tid.String() || string(b[:4]) != "\x00\x03\x00\x03" {
 		t.Errorf("after a late request %q came from %v, want block 3 from %v:\n%s", b[:4], from, tid, log)
+	}
+}
+
+// A client that was restarted and has its port again is served: it repeats its request.
+func TestRestartedClient(t *testing.T) {
+	server := &ch06.Server{Payload: make([]byte, 2*512+1), Timeout: 5 * time.Millisecond, Retries: 1000}
+	_, addr := sessionsServe(t, server, sessionsDial(t))
+	conn := sessionsDial(t)
+	const request = "\x00\x01f\x00octet\x00"
+	sessionsSend(t, conn, addr, request)
+	_, tid := sessionsReceive(t, conn)
+	sessionsSend(t, conn, tid, "\x00\x04\x00\x01")
+	for from := tid; from.String() == tid.String(); { // block 2, again and again
+		sessionsSend(t, conn, addr, request)
+		_, from = sessionsReceive(t, conn)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 const (
 	halfOpen int32 = iota // nothing acknowledged yet: the client may be forged
 	flowing
-	stalled // retransmitting
+	stalled // retransmitting, after blocks were acknowledged
 )
 
 // transfer sends one file to one client. It keeps the blocks that the client has not
@@ -68,7 +68,9 @@ func (t *transfer) run(ctx context.Context, oack []byte) error {
 		t.send(t.window, size, t.client)
 		acked, err := t.await(ctx)
 		if err == errResend {
-			t.phase.CompareAndSwap(flowing, stalled)
+			if t.first > 1 { // before that the client asks anew by itself
+				t.phase.CompareAndSwap(flowing, stalled)
+			}
 		} else if err != nil {
 			return err
 		}

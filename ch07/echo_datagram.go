@@ -84,13 +84,15 @@ func echoRemover(addr net.Addr) func() {
 	if !ok || strings.HasPrefix(u.Name, "@") { // abstract: such a file would be another's
 		return func() {}
 	}
+	mine, err := os.Lstat(u.Name)
 	name := u.Name
-	if !filepath.IsAbs(name) {
-		if wd, err := os.Getwd(); err == nil {
-			name = wd + string(filepath.Separator) + name // not cleaned: links stay what they are
+	if wd, wdErr := os.Getwd(); wdErr == nil && !filepath.IsAbs(name) {
+		// The process may go elsewhere. Not cleaned: "link/.." is not where it seems.
+		abs := wd + string(filepath.Separator) + name
+		if info, absErr := os.Lstat(abs); absErr == nil && err == nil && os.SameFile(mine, info) {
+			name = abs
 		}
 	}
-	mine, err := os.Lstat(name)
 	return func() {
 		now, nowErr := os.Lstat(name)
 		if err == nil && nowErr == nil && os.SameFile(mine, now) {

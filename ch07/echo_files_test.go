@@ -71,7 +71,7 @@ func TestEchoServersRelativePath(t *testing.T) {
 	for network, start := range map[string]func(context.Context, string, string) (net.Addr,
 		error){"unix": ch07.StreamingEchoServer, "unixgram": ch07.DatagramEchoServer} {
 		t.Run(network, func(t *testing.T) {
-			t.Chdir(filesDir(t)) // which checks that nothing is left
+			dir := filesDir(t)
 			before := runtime.NumGoroutine()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -81,6 +81,9 @@ func TestEchoServersRelativePath(t *testing.T) {
 			t.Chdir("/")
 			cancel()
 			filesWaitEnd(t, before)
+			if _, err := os.Lstat(filepath.Join(dir, "server")); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("socket file after the server's end: %v, want none", err)
+			}
 		})
 	}
 }

@@ -39,14 +39,7 @@ func listenSocket(network, path string, perm fs.FileMode) (net.Listener, error) 
 		return nil, fmt.Errorf("%w: %d bytes, limit %d",
 			ErrPathTooLong, len(path), socketPathSize-1)
 	}
-	abs := path // for Close, in whatever directory the process is by then
-	if path[0] != '/' {
-		wd, err := os.Getwd()
-		if err != nil {
-			return nil, err
-		}
-		abs = wd + "/" + path // not cleaned: "link/.." is not where it seems
-	}
+	abs := socketAbs(path) // for Close, in whatever directory the process is by then
 	lock, err := lockSocket(abs + ".lock")
 	if err != nil {
 		return nil, err
@@ -63,6 +56,18 @@ func listenSocket(network, path string, perm fs.FileMode) (net.Listener, error) 
 		return nil, err
 	}
 	return &socketListener{UnixListener: l, path: abs, file: file, lock: lock}, nil
+}
+
+// socketAbs makes path absolute where that leads to the same place: not where a directory
+// above may not be searched. It does not clean it: "link/.." is not where it seems.
+func socketAbs(path string) string {
+	wd, err := os.Getwd()
+	there, thereErr := os.Stat(wd)
+	here, hereErr := os.Stat(".")
+	if path[0] == '/' || errors.Join(err, thereErr, hereErr) != nil || !os.SameFile(here, there) {
+		return path
+	}
+	return wd + "/" + path
 }
 
 // bindSocket is called with the lock held.

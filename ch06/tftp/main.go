@@ -103,16 +103,6 @@ func fetch(ctx context.Context, client *ch06.Client, addr, name, output string, 
 		_, err := client.Get(ctx, addr, name, stdout)
 		return err
 	}
-	for range 40 { // links in a row, as many as Linux follows: a new file is made at the end
-		to, err := os.Readlink(output)
-		if err != nil {
-			break // no link, or none that is there
-		}
-		if !filepath.IsAbs(to) {
-			to = filepath.Dir(output) + string(filepath.Separator) + to // links in Dir stay what they are
-		}
-		output = to
-	}
 	mode := fs.FileMode(0o666) // less the umask, as any new file
 	info, err := os.Stat(output)
 	if err == nil && !info.Mode().IsRegular() {
@@ -128,11 +118,17 @@ func fetch(ctx context.Context, client *ch06.Client, addr, name, output string, 
 		return errors.Join(err, file.Close())
 	}
 	replaced := err == nil
-	if replaced {
+	if replaced { // also through a link
 		mode = info.Mode().Perm()
+		if output, err = filepath.EvalSymlinks(output); err != nil {
+			return err
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	// os.CreateTemp would keep the file to its owner.
-	place := filepath.Join(filepath.Dir(output), ".tftp-"+rand.Text()[:12]+".part")
+	dir, _ := filepath.Split(output) // filepath.Dir would clean it, and miss what "link/.." means
+	place := dir + ".tftp-" + rand.Text()[:12] + ".part"
 	part, err := os.OpenFile(place, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
