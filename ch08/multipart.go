@@ -138,9 +138,9 @@ func multipartPercent(name string) string {
 //
 // The sequence ends with a pair of nil and an error unless the body ends as it should:
 // ErrNoBoundary; *http.MaxBytesError for one above limit (errors.AsType), before any part
-// if its Content-Length says so; io.ErrUnexpectedEOF for one cut short, wherever. A read
-// of a part may return the last two as well. Store nothing for good before the sequence
-// has ended without. Part.FileName is the client's choice, cut
+// if its Content-Length says so; io.ErrUnexpectedEOF for one cut short, wherever, or what
+// ended the connection or the HTTP/2 stream. A read of a part may return all but the
+// first as well. Store nothing for good before the sequence has ended without. Part.FileName is the client's choice, cut
 // to its last element: look files up by a name of your own, or by os.Root.
 func Parts(
 	w http.ResponseWriter, r *http.Request, limit int64,
@@ -157,10 +157,10 @@ func Parts(
 			yield(nil, body.refuse(&http.MaxBytesError{Limit: limit}))
 			return
 		}
-		// By the type of Body net/http tells whether a client still holds it back.
-		defer func(own io.ReadCloser) { r.Body = own }(r.Body)
+		own := r.Body
 		r.Body = body
 		mr, err := r.MultipartReader() // ParseMultipartForm would store all parts first
+		r.Body = own                   // by its type net/http tells whether a client still holds it back
 		if errors.Is(err, http.ErrNotMultipart) || errors.Is(err, http.ErrMissingBoundary) {
 			yield(nil, fmt.Errorf("%w: %w", ErrNoBoundary, err))
 			return
@@ -198,12 +198,16 @@ type multipartBody struct {
 	r    *http.Request
 	last string // boundary
 	tail []byte // of what was read: room for last, a line end before and some padding after
+	all  int64  // read so far
 	err  error  // that ended the body before its time
 }
 
+const multipartPadding = 64 // bytes, more than anybody sends
+
 func (b *multipartBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	size := len(b.last) + 16
+	size := len(b.last) + multipartPadding
+	b.all += int64(n)
 	b.tail = append(b.tail, p[max(0, n-size):n]...)
 	b.tail = append(b.tail[:0], b.tail[max(0, len(b.tail)-size):]...)
 	if err == io.EOF && !b.whole() {
@@ -219,13 +223,16 @@ func (b *multipartBody) Read(p []byte) (int, error) {
 // blanks may follow (RFC 2046, section 5.1.1).
 func (b *multipartBody) whole() bool {
 	before, ok := bytes.CutSuffix(bytes.TrimRight(b.tail, " \t\r\n"), []byte(b.last))
-	return ok && (len(before) == 0 || before[len(before)-1] == '\n')
+	if len(before) == 0 {
+		return ok && b.all == int64(len(b.tail)) // the first line
+	}
+	return ok && before[len(before)-1] == '\n'
 }
 
 // refuse has an answer to a body that is too large leave at once: net/http would read up
 // to 256 KiB more first. MaxBytesReader sees to that only where w is net/http's own.
 func (b *multipartBody) refuse(err error) error {
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok && b.r.ProtoMajor == 1 {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok && b.w != nil && b.r.ProtoMajor == 1 {
 		b.w.Header().Set("Connection", "close")
 	}
 	return err

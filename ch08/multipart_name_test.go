@@ -191,7 +191,8 @@ func TestPartsErrors(t *testing.T) {
 		"cut header":   {form, part + "--B\r\nContent-Disposition: form-data; name=\"b\"\r\n", 1 << 10, 1, io.ErrUnexpectedEOF},
 		"cut line end": {form, part + "--B--\r", 1 << 10, 1, io.ErrUnexpectedEOF},
 		"announced":    {form, part + "--B--", int64(len(part)), 0, new(http.MaxBytesError)},
-		"padding":      {form, part + "--B-- \t", 1 << 10, 1, nil},
+		"padding":      {form, part + "--B-- \t" + strings.Repeat(" ", 20), 1 << 10, 1, nil},
+		"cut padding":  {form, part + "--B\r\nX: --B--" + strings.Repeat(" ", 64), 1 << 10, 1, io.ErrUnexpectedEOF},
 		"cut in line":  {form, part + "--B\r\nContent-Disposition: form-data; name=\"x--B--", 1 << 10, 1, io.ErrUnexpectedEOF},
 		"epilogue":     {form, part + "--B--\r\nignored", 1 << 10, 1, nil},
 		"no type":      {"", part, 1 << 10, 0, ch08.ErrNoBoundary},
@@ -202,13 +203,17 @@ func TestPartsErrors(t *testing.T) {
 		r := httptest.NewRequest("POST", "/", strings.NewReader(tt.body))
 		r.Header.Set("Content-Type", tt.contentType)
 		parts, last := 0, error(nil)
-		for part, err := range ch08.Parts(httptest.NewRecorder(), r, tt.limit) {
+		body, rec := r.Body, httptest.NewRecorder()
+		for part, err := range ch08.Parts(rec, r, tt.limit) {
 			if last = err; part != nil {
 				parts++
 			}
 		}
 		_, tooLarge := errors.AsType[*http.MaxBytesError](last)
 		_, want := errors.AsType[*http.MaxBytesError](tt.want)
+		if closes := rec.Header().Get("Connection") == "close"; closes != want || r.Body != body {
+			t.Errorf("%s: the connection is closed: %t, want %t; r.Body is %T", name, closes, want, r.Body)
+		}
 		if parts != tt.parts || tooLarge != want || !want && !errors.Is(last, tt.want) {
 			t.Errorf("%s: %d parts, error %v, want %d, %v", name, parts, last, tt.parts, tt.want)
 		}

@@ -1,9 +1,8 @@
 package ch09
 
 import (
-	"bufio"
+	"errors"
 	"io"
-	"net"
 	"net/http"
 )
 
@@ -21,50 +20,25 @@ import (
 // Not drained are HTTP/2, where only the stream ends; a request with Expect: 100-continue
 // (RFC 9110, section 10.1.1), whose client may hold the body back until it has the answer;
 // a connection that the handler hijacked; and one that it closes by Connection: close, as
-// a handler should that refuses the body (http.MaxBytesReader does so for net/http's own
-// writer alone).
+// a handler should that refuses the body, or its answer waits for what is drained. A
+// handler that wrote nothing has answered 200 when Drain begins.
 func Drain(limit int64) func(http.Handler) http.Handler {
 	// A reader of exactly the limit would miss the end of a body of that size, and
 	// without having seen its end the server gives the connection up.
 	limit = max(limit, limit+1) // the largest stays: one more would be negative
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			dw := &drainWriter{ResponseWriter: w}
-			next.ServeHTTP(dw, r)
-			if r.Body == nil || r.ProtoMajor != 1 || r.Header.Get("Expect") != "" || dw.hijacked ||
+			next.ServeHTTP(w, r)
+			if r.Body == nil || r.ProtoMajor != 1 || r.Header.Get("Expect") != "" ||
 				w.Header().Get("Connection") == "close" {
 				return // net/http closes the body, which also reads from it
+			}
+			if _, err := w.Write(nil); errors.Is(err, http.ErrHijacked) {
+				return // to read the body now would panic, in whatever goroutine has the conn
 			}
 			// Errors: a client that went away, or a handler that closed the body.
 			io.CopyN(io.Discard, r.Body, limit)
 			r.Body.Close()
 		})
 	}
-}
-
-// drainWriter notes a Hijack, and passes on what others ask net/http's writer for.
-type drainWriter struct {
-	http.ResponseWriter
-	hijacked bool
-}
-
-func (w *drainWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-func (w *drainWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
-	w.hijacked = w.hijacked || err == nil // a second one fails
-	return conn, rw, err
-}
-
-func (w *drainWriter) ReadFrom(r io.Reader) (int64, error) {
-	return io.Copy(w.ResponseWriter, r) // sendfile, where the writer can
-}
-
-func (w *drainWriter) FlushError() error {
-	return http.NewResponseController(w.ResponseWriter).Flush()
-}
-
-// Flush is for code that asserts http.Flusher.
-func (w *drainWriter) Flush() {
-	w.FlushError() // nowhere to go with the error
 }

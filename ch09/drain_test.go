@@ -2,14 +2,12 @@ package ch09_test
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -191,26 +189,49 @@ func TestDrainExpectContinue(t *testing.T) {
 	})
 }
 
-// What net/http's writer can do is still there behind Drain's.
-func TestDrainKeepsController(t *testing.T) {
+// Nothing is read where the connection is not to be kept, or is not HTTP/1.1's.
+func TestDrainNotAtAll(t *testing.T) {
+	for name, tt := range map[string]struct {
+		major int
+		next  http.HandlerFunc
+	}{
+		"HTTP/2": {2, func(http.ResponseWriter, *http.Request) {}},
+		"refused": {1, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Connection", "close")
+		}},
+	} {
+		body := &drainBody{Reader: strings.NewReader("hello")}
+		r := httptest.NewRequest("POST", "/", nil)
+		r.Body, r.ProtoMajor = body, tt.major
+		ch09.Drain(1<<10)(tt.next).ServeHTTP(httptest.NewRecorder(), r)
+		if body.Len() != 5 || body.closed {
+			t.Errorf("%s: %d of 5 bytes left, closed %t, want all and false", name, body.Len(), body.closed)
+		}
+	}
+}
+
+// The 413 of a handler that refuses the body by Connection: close does not wait for more
+// of it.
+func TestDrainRefusedBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		conn, stop := drainServe(t, func(w http.ResponseWriter, _ *http.Request) {
-			rc := http.NewResponseController(w)
-			_, flusher := w.(http.Flusher)
-			_, readerFrom := w.(io.ReaderFrom)
-			fmt.Fprint(w, rc.SetWriteDeadline(time.Now().Add(time.Hour)), rc.Flush(), flusher, readerFrom)
-			rc.Flush()
-			rc.SetWriteDeadline(time.Unix(1, 0)) // it has passed
-			io.WriteString(w, "lost")            // buffered
-			if err := rc.Flush(); !errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("Flush after the deadline = %v, want os.ErrDeadlineExceeded", err)
+		conn, stop := drainServe(t, func(w http.ResponseWriter, r *http.Request) {
+			if _, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 10)); err != nil {
+				w.Header().Set("Connection", "close")
+				http.Error(w, "too large", http.StatusRequestEntityTooLarge)
 			}
 		})
 		defer stop()
-		fmt.Fprint(conn, "GET / HTTP/1.0\r\n\r\n")
-		b, err := io.ReadAll(conn)
-		if _, body, _ := strings.Cut(string(b), "\r\n\r\n"); body != "<nil> <nil> true true" || err != nil {
-			t.Errorf("answer = %q, %v, want no errors, and both interfaces", b, err)
+		start := time.Now()
+		fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n"+
+			"14\r\n01234567890123456789\r\n")
+		conn.SetReadDeadline(start.Add(time.Minute)) // cannot fail: conn is open
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if d := time.Since(start); resp.StatusCode != 413 || d != 0 {
+			t.Errorf("answer = %s after %v, want 413 at once", resp.Status, d)
 		}
 	})
 }

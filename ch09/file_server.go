@@ -26,9 +26,9 @@ const (
 //
 //   - A directory without index.html is 404, not a list of all names in it.
 //   - So is what is not a regular file: opening a FIFO would block for ever.
-//   - A file without modification time, as in embed.FS or from an archive that sets it
-//     to 1970, gets an ETag made of its content, computed once; without one each visit
-//     transfers the file again.
+//   - A file without modification time, as in embed.FS, gets an ETag made of its
+//     content, computed once; without one each visit transfers the file again, as it does
+//     for a file of 1970-01-01, which to net/http is no time either.
 //   - The write deadline moves with the size of the file, down to 32 KiB a second, so
 //     that a server's WriteTimeout does not cut long downloads. Use it on a server
 //     that has one.
@@ -49,7 +49,7 @@ func FileServer(fsys fs.FS) http.Handler {
 			name = "" // FileServerFS redirects it to its directory
 		}
 		if info, err := fs.Stat(fsys, name); err == nil && info.Mode().IsRegular() {
-			if t := info.ModTime(); t.IsZero() || t.Equal(time.Unix(0, 0)) { // none, to net/http
+			if info.ModTime().IsZero() {
 				tag, ok := etags.Load(name)
 				if !ok {
 					if tag, err = contentETag(fsys, name); err == nil {

@@ -27,7 +27,7 @@ var fileServerFS = fstest.MapFS{
 	"notes.txt":       {Data: []byte("0123456789")},
 	"same.txt":        {Data: []byte("0123456789")},
 	"empty/a.txt":     {Data: []byte("a")},
-	"1970.txt":        {Data: []byte("old"), ModTime: time.Unix(0, 0)}, // no time, to net/http
+	"1970.txt":        {Data: []byte("old"), ModTime: time.Unix(0, 0)}, // it may change
 	"full/index.html": {Data: []byte("<p>full</p>")},
 }
 
@@ -74,7 +74,7 @@ func TestFileServer(t *testing.T) {
 		{"missing", "/nowhere", nil, 404, "404 page not found\n", false},
 		{"missing directory", "/nowhere/", nil, 404, "404 page not found\n", false},
 		{"above the root", "/../notes.txt", nil, 200, "0123456789", true},
-		{"time of 1970", "/1970.txt", nil, 200, "old", true},
+		{"time of 1970", "/1970.txt", nil, 200, "old", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			resp := fileServerGet(h, tt.path, tt.header...)

@@ -15,11 +15,14 @@ import (
 const dbTimeout = 2 * time.Second
 
 // statusClientClosed is for the log and the metrics: nobody hears it any more. That a client
-// left is no fault of the database, or anybody could raise an alarm. nginx has this number.
+// left is a warning at most, or anybody could raise an alarm. nginx has this number.
 const statusClientClosed = 499
 
+// clientLeft reports whether the client is gone; the end of a deadline is none of its doing.
+func clientLeft(r *http.Request) bool { return errors.Is(r.Context().Err(), context.Canceled) }
+
 // Ready returns a readiness check: 200 if db answers a ping within 2 s, else 503 and an
-// entry in log. The dependencies are passed by closure: good for one handler or two,
+// error in log, or 499 and a warning if the client left before: let its patience be longer. The dependencies are passed by closure: good for one handler or two,
 // which see just what they need. The caller closes db. A nil log discards.
 //
 // Not as a liveness check: a process is not mended by restarting it while its
@@ -32,7 +35,8 @@ func Ready(db *sql.DB, log *slog.Logger) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), dbTimeout)
 		defer cancel()
 		if err := db.PingContext(ctx); err != nil {
-			if r.Context().Err() != nil {
+			if clientLeft(r) {
+				log.WarnContext(ctx, "not ready, and the client left", "err", err)
 				w.WriteHeader(statusClientClosed)
 				return
 			}
@@ -53,7 +57,8 @@ type Handlers struct {
 }
 
 // Greeting answers with the greeting in the language of the path value "lang", from the
-// table greetings: 404 if there is none, 503 and a log entry if the database fails.
+// table greetings: 404 if there is none, 503 and an error in the log if the database fails,
+// 499 and a warning if the client left before.
 // Register it with a pattern like "GET /greeting/{lang}".
 func (h *Handlers) Greeting(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), dbTimeout)
@@ -65,7 +70,8 @@ func (h *Handlers) Greeting(w http.ResponseWriter, r *http.Request) {
 	switch err := row.Scan(&greeting); {
 	case errors.Is(err, sql.ErrNoRows):
 		http.NotFound(w, r)
-	case err != nil && r.Context().Err() != nil:
+	case err != nil && clientLeft(r):
+		h.logger().WarnContext(ctx, "greeting, and the client left", "lang", r.PathValue("lang"), "err", err)
 		w.WriteHeader(statusClientClosed)
 	case err != nil:
 		h.logger().ErrorContext(ctx, "greeting", "lang", r.PathValue("lang"), "err", err)

@@ -41,10 +41,10 @@ func (c *injectConn) Ping(ctx context.Context) error {
 	return c.d.err
 }
 
-func (c *injectConn) QueryContext(_ context.Context, query string,
+func (c *injectConn) QueryContext(ctx context.Context, query string,
 	args []driver.NamedValue) (driver.Rows, error) {
-	if c.d.err != nil {
-		return nil, c.d.err
+	if err := c.Ping(ctx); err != nil {
+		return nil, err
 	}
 	if query != "SELECT text FROM greetings WHERE lang = ?" || len(args) != 1 {
 		return nil, fmt.Errorf("unexpected query %q with %d values", query, len(args))
@@ -135,7 +135,7 @@ func TestInjectHangingDatabase(t *testing.T) {
 	})
 }
 
-// A client that leaves is no failure of the database: nothing is logged as an error.
+// A client that leaves is no failure of the database: that is a warning, and no 5xx.
 func TestInjectClientLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := sql.OpenDB(&injectDriver{hang: true})
@@ -147,9 +147,19 @@ func TestInjectClientLeaves(t *testing.T) {
 			time.AfterFunc(time.Second, cancel) // before the 2 s of the database
 			rec := httptest.NewRecorder()
 			handler(rec, httptest.NewRequestWithContext(ctx, "GET", "/", nil))
-			if rec.Code >= 500 || log.Len() > 0 {
-				t.Errorf("%s for a client that left: %d, log %q, want no error", name, rec.Code, &log)
+			if rec.Code != 499 || !strings.Contains(log.String(), "level=WARN") ||
+				strings.Contains(log.String(), "level=ERROR") {
+				t.Errorf("%s for a client that left: %d, log %q, want 499 and a warning", name, rec.Code, &log)
 			}
+			log.Reset()
+			ctx, cancel = context.WithTimeout(t.Context(), time.Second) // as of http.TimeoutHandler
+			defer cancel()
+			rec = httptest.NewRecorder()
+			handler(rec, httptest.NewRequestWithContext(ctx, "GET", "/", nil))
+			if rec.Code != 503 || !strings.Contains(log.String(), "level=ERROR") {
+				t.Errorf("%s at a deadline: %d, log %q, want 503 and an error", name, rec.Code, &log)
+			}
+			log.Reset()
 		}
 	})
 }

@@ -30,7 +30,7 @@ func middlewareLayers() []struct {
 		{"mux", mux, 0},
 		{"AllowMethods", guard(mux), 0},
 		{"RestrictPrefix", hide(mux), 0},
-		{"Drain", ch09.Drain(1 << 20)(mux), 2},
+		{"Drain", ch09.Drain(1 << 20)(mux), 1},
 		{"SecureHeaders", ch09.SecureHeaders(mux), 1},
 		{"Metrics", m.Middleware(mux), 1},
 		{"LogRequests", ch09.LogRequests(log)(mux), 6},

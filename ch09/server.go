@@ -23,9 +23,9 @@ const (
 	// MaxHeaderBytes bounds request line and header; net/http adds 4 KiB of slack.
 	MaxHeaderBytes = 64 << 10 // 64 KiB
 	// ShutdownGrace is how long Run lets requests in flight finish. It is longer than a
-	// connection may be silent before its first request (5 s, over HTTP/2 10 s), which
-	// counts as in flight.
-	ShutdownGrace = 15 * time.Second
+	// connection may be silent before its first request, which counts as in flight: 5 s,
+	// over TLS with HTTP/2 up to 15 s.
+	ShutdownGrace = 20 * time.Second
 )
 
 // NewServer returns a server for addr ("host:port") and handler with every timeout and

@@ -227,6 +227,9 @@ func serverCommandRequests(t *testing.T, bin string) {
 			t.Errorf("%s %s = %d, Allow %q, %.200q, want %d, %q and %q", tt.method, tt.path,
 				resp.StatusCode, allow, body, tt.status, want, tt.want)
 		}
+		if tt.status == http.StatusRequestEntityTooLarge && !resp.Close {
+			t.Errorf("%s %s: 413 keeps the connection", tt.method, tt.path)
+		}
 		csp := resp.Header.Get("Content-Security-Policy")
 		if !strings.HasPrefix(csp, "default-src 'none'") ||
 			strings.Contains(csp, "unsafe") {

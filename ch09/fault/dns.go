@@ -176,7 +176,7 @@ func lookup(ctx context.Context, f *fault) error {
 	start := time.Now()
 	addrs, err := resolver.LookupNetIP(ctx, "ip", f.arg)
 	f.say("lookup: took %v", time.Since(start).Round(time.Millisecond))
-	if e, ok := errors.AsType[*net.DNSError](err); ok && f.server != "" {
+	if e, ok := errors.AsType[*net.DNSError](err); ok && f.server != "" && e.Server != "" {
 		e.Server = f.server // not the one of the system, which was never asked
 	}
 	if err != nil {

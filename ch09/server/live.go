@@ -156,8 +156,12 @@ func (l *live) svg() string {
 	return b.String()
 }
 
-// decimal writes f without exponent: to two decimals, from 100 on to none.
+// decimal writes f without exponent: to two decimals, from 100 on to none. What is not
+// nothing is 0.01 at least.
 func decimal(f float64) string {
+	if f > 0 {
+		f = max(f, 0.01)
+	}
 	unit := 100.0
 	if f >= 100 {
 		unit = 1
