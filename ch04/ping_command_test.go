@@ -32,12 +32,12 @@ func pingCommandTargets(t *testing.T) (live, closed string) {
 			conn.Close()
 		}
 	}()
-	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	held, err := net.Dial("tcp", l.Addr().String()) // has a port on which nobody can listen
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone.Close()
-	return l.Addr().String(), gone.Addr().String()
+	t.Cleanup(func() { held.Close() })
+	return l.Addr().String(), held.LocalAddr().String()
 }
 
 // The command is tested as a user would run it: as a process.

@@ -253,19 +253,20 @@ func TestProxyCommand(t *testing.T) {
 	})
 
 	t.Run("target that does not answer", func(t *testing.T) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		held, err := net.Dial("tcp", target) // has a port on which nobody can listen
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.Close()
+		defer held.Close()
 		for want, args := range map[string][]string{
-			"refused": {"-dial-timeout", "100ms", "-to", l.Addr().String()},
+			"refused": {"-dial-timeout", "100ms", "-to", held.LocalAddr().String()},
 			"timeout": {"-dial-timeout", "1ns", "-to", target},
 		} {
 			p := proxyCommandRun(t, bin, args...)
 			conn, err := net.Dial("tcp", p.addr) // under load it is the first to hear of a reset
 			if err == nil {
 				defer conn.Close()
+				conn.SetDeadline(time.Now().Add(30 * time.Second)) // bounds a failure
 				_, err = conn.Read(make([]byte, 1))
 			}
 			if err == nil || err == io.EOF {

@@ -161,8 +161,14 @@ func TestProxyConn(t *testing.T) {
 		t.Cleanup(func() { l.Close() })
 		return l
 	}
-	source, destination, gone := listen(), listen(), listen()
-	gone.Close() // nobody listens here any more
+	source, destination := listen(), listen()
+	busy := listen()
+	held, err := net.Dial("tcp", busy.Addr().String()) // has a port on which nobody can listen
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	gone := held.LocalAddr().String()
 	addr := func(l net.Listener) string { return l.Addr().String() }
 
 	done := make(chan error, 1)
@@ -190,8 +196,8 @@ func TestProxyConn(t *testing.T) {
 	}
 
 	for _, tc := range []struct{ source, destination, want string }{
-		{addr(gone), addr(destination), "source"},
-		{addr(source), addr(gone), "destination"},
+		{gone, addr(destination), "source"},
+		{addr(source), gone, "destination"},
 	} {
 		err := ch04.ProxyConn(t.Context(), tc.source, tc.destination)
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
