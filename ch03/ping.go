@@ -22,9 +22,9 @@ const DefaultPingInterval = 30 * time.Second
 //
 // Pinger receives each value in turn: a send to an unbuffered reset waits for a write at
 // most, even if ctx ends or the write fails meanwhile (of those that wait by then, up to
-// 100 are let go on). When Pinger has returned nobody receives any more, so a sender must be able to give up: let the goroutine that runs
-// Pinger cancel a context after it, and send in a select with that. ctx alone is not
-// enough: a failed write does not end it.
+// 100 are let go on). When Pinger has returned nobody receives any more, so a sender must
+// be able to give up: let the goroutine that runs Pinger cancel a context after it, and
+// send in a select with that. ctx alone is not enough: a failed write does not end it.
 //
 // A write that blocks is for the owner of w to end, by a write deadline or by closing
 // it: ctx cannot interrupt an io.Writer. For the error of a failed write let w keep it;

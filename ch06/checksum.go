@@ -20,8 +20,8 @@ const (
 
 // Checksum returns the SHA-512/256 digest (FIPS 180-4) of all that r holds, in constant
 // memory. It reads ahead in a goroutine of its own, which ends before Checksum returns,
-// so that one processor reads while another computes. A panic of r
-// behind its first 32 KiB ends the program.
+// so that one processor reads while another computes. A panic of r behind its first
+// 32 KiB ends the program.
 //
 // The digest tells whether a file arrived unharmed; against somebody who can also change
 // the digest use an HMAC or a signature. Not for passwords.
