@@ -137,11 +137,12 @@ func multipartPercent(name string) string {
 // boundary is not read.
 //
 // The sequence ends with a pair of nil and an error unless the body ends as it should:
-// ErrNoBoundary; *http.MaxBytesError for one above limit (errors.AsType), before any part
-// if its Content-Length says so; io.ErrUnexpectedEOF for one cut short, wherever, or what
-// ended the connection or the HTTP/2 stream. A read of a part may return all but the
-// first as well. Store nothing for good before the sequence has ended without. Part.FileName is the client's choice, cut
-// to its last element: look files up by a name of your own, or by os.Root.
+// ErrNoBoundary; *http.MaxBytesError for one above limit (errors.AsType), before any
+// part if its Content-Length says so; io.ErrUnexpectedEOF for one cut short, wherever,
+// or what ended the connection or the HTTP/2 stream. A read of a part may return all
+// but the first as well. Store nothing for good before the sequence has ended without.
+// Part.FileName is the client's choice, cut to its last element: look files up by a
+// name of your own, or by os.Root.
 func Parts(
 	w http.ResponseWriter, r *http.Request, limit int64,
 ) iter.Seq2[*multipart.Part, error] {

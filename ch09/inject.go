@@ -22,8 +22,9 @@ const statusClientClosed = 499
 func clientLeft(r *http.Request) bool { return errors.Is(r.Context().Err(), context.Canceled) }
 
 // Ready returns a readiness check: 200 if db answers a ping within 2 s, else 503 and an
-// error in log, or 499 and a warning if the client left before: let its patience be longer. The dependencies are passed by closure: good for one handler or two,
-// which see just what they need. The caller closes db. A nil log discards.
+// error in log, or 499 and a warning if the client left before: let its patience be
+// longer. The dependencies are passed by closure: good for one handler or two, which
+// see just what they need. The caller closes db. A nil log discards.
 //
 // Not as a liveness check: a process is not mended by restarting it while its
 // database is down.
