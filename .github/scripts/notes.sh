@@ -1,14 +1,14 @@
 #!/bin/sh
-# Checks that what a document names can be run:
-#   - each proof, [TestName](chNN/file_test.go), is a test, example, benchmark or fuzz
-#     target that go test -list finds in just that file; a link to a test file is a proof
-#     or shows the file's own name
-#   - each note, an item of a list under "Notes" or "What has changed since the book",
-#     has a proof, or a command of make
-#   - each go test and go run command names files and folders that exist, and a -run,
-#     -bench or -fuzz pattern that matches there
+# Checks that what the documents name can be run:
+#   - each proof, [TestName](file_test.go), is a test, example, benchmark or fuzz target of
+#     just that file, and go test -list finds it; a link to a test file is a proof or shows
+#     the file's own name
+#   - each note, an item of a list under "Notes" or "What has changed since the book", has
+#     a proof, or a command of make
+#   - each go test and go run command names files and folders that exist, as seen from the
+#     root of the repository, and a -run, -bench or -fuzz pattern that matches there
+# With arguments it reads these documents in place of each README.md.
 set -eu
-document=$(realpath "${1:-README.md}")
 cd "$(dirname "$0")/../.."
 GO=${GO:-go}
 tmp=$(mktemp -d)
@@ -19,70 +19,102 @@ wrong() {
 	status=1
 }
 
-# list WHAT prints the tests of a file or folder.
+# list WHAT prints the tests of a folder, or those of one file.
 list() {
-	cached=$tmp/$(echo "$1" | tr / _)
-	if ! [ -e "$cached" ] && ! "$GO" test -list . "$1" >"$cached" 2>/dev/null; then
-		# A file for another system lists nothing here: look for its declarations instead.
-		sed -n 's/^func \([A-Za-z0-9_]*\)(.*/\1/p' "$1" >"$cached" 2>/dev/null || true
-	fi
-	cat "$cached"
+	at=$1
+	case $at in
+	*.go) at=$(dirname "$at") ;;
+	esac
+	cached=$tmp/list.$(echo "$at" | tr /. __)
+	[ -e "$cached" ] || "$GO" test -list . "$at" >"$cached" || wrong "go test -list . $at fails"
+	[ "$at" != "$1" ] || { cat "$cached" && return; }
+	sed -n 's/^func \([A-Za-z0-9_]*\)(.*/\1/p' "$1" >"$tmp/declared"
+	# None is listed of a file for another system.
+	grep -xF -f "$cached" "$tmp/declared" || cat "$tmp/declared"
 }
 
-grep -oE '\[[^]]*\]\([^)]*_test\.go\)' "$document" | tr -d '`' | sort -u >"$tmp/proofs"
-grep -q '^\[Test' "$tmp/proofs" || wrong "no proofs found"
-while IFS= read -r proof; do
-	name=${proof#?}
-	name=${name%%]*}
-	file=${proof##*(}
-	file=${file%)}
-	[ "$name" = "$(basename "$file")" ] && [ -e "$file" ] && continue
-	case $name in
-	Test* | Example* | Benchmark* | Fuzz*) ;;
-	*) wrong "$proof: neither a proof nor the name of a file" && continue ;;
-	esac
-	list "./$file" | grep -qx "$name" || wrong "$proof: no such proof"
-done <"$tmp/proofs"
+proofs() {
+	# From the page to the root of the repository.
+	folder=$(dirname "$document")/
+	[ "$folder" != ./ ] || folder=""
+	grep -oE '\[[^]]*\]\([^)]*_test\.go\)' "$document" | tr -d '`' | sort -u >"$tmp/proofs"
+	while IFS= read -r proof; do
+		name=${proof#?}
+		name=${name%%]*}
+		file=${proof##*(}
+		file=$folder${file%)}
+		[ "$name" = "$(basename "$file")" ] && [ -e "$file" ] && continue
+		case $name in
+		Test* | Example* | Benchmark* | Fuzz*) ;;
+		*) wrong "$proof: neither a proof nor the name of a file" && continue ;;
+		esac
+		list "./$file" | grep -qx "$name" || wrong "$proof: no such proof"
+		echo "$file $name" >>"$tmp/all-proofs"
+	done <"$tmp/proofs"
+}
 
-awk '
-	/^(\*\*|#)/ {
-		flush()
-		if (/^#/) changed = ($0 == "## What has changed since the book")
-		notes = changed || $0 == "**Notes**"
-	}
-	/^- / || !/./ { flush() }
-	notes && /^- / { note = $0; next }
-	note != "" { note = note " " $0 }
-	END { flush() }
-	function flush() {
-		if (note != "" && note !~ /\[(Test|Example|Benchmark|Fuzz)[A-Za-z0-9_]*\]\(|`make /) print note
-		note = ""
-	}' "$document" >"$tmp/unproven"
-while IFS= read -r note; do wrong "no proof: $note"; done <"$tmp/unproven"
+notes() {
+	awk '
+		/^```/ { code = !code; next }
+		code { next }
+		/^(\*\*|#)/ {
+			flush()
+			if (/^#/) changed = ($0 == "## What has changed since the book")
+			notes = changed || /^(#+ |\*\*)Notes(\*\*)?$/
+		}
+		/^- / || !/./ { flush() }
+		notes && /^- / { note = $0; next }
+		note != "" { note = note " " $0 }
+		END { flush() }
+		function flush() {
+			if (note != "" && note !~ /\[(Test|Example|Benchmark|Fuzz)[A-Za-z0-9_]*\]\(|`make /) print note
+			note = ""
+		}' "$document" >"$tmp/unproven"
+	while IFS= read -r note; do wrong "no proof: $note"; done <"$tmp/unproven"
+}
 
 # Commands stand in a line of a block, or between backquotes.
-grep -oE '(^|`|\$ )go (test|run) [^`]*' "$document" | sed 's/^`//; s/^\$ //; s/  #.*//; s/ [|&>].*//' |
-	tr -d "'" | sort -u >"$tmp/commands"
-while IFS= read -r command; do
-	kind="" pattern="" where="" option=""
-	for word in $command; do
-		case $word in
-		-run=* | -bench=* | -fuzz=*) option=${word%%=*} word=${word#*=} ;;
-		-run | -bench | -fuzz) option=$word && continue ;;
-		./ch*) where="$where $word" ;;
-		esac
-		case $option in
-		-run) [ "$word" = '^$' ] || kind='(Test|Example)' pattern=$word ;;
-		-bench) kind=Benchmark pattern=$word ;;
-		-fuzz) kind=Fuzz pattern=$word ;;
-		esac
-		option=""
-	done
-	for at in $where; do
-		[ -e "$at" ] || [ "$at" = ./chNN ] || { wrong "$command: no $at" && continue; }
-		[ -z "$kind" ] || list "$at" | grep -E "^$kind" | grep -qE -e "${pattern%%/*}" ||
-			wrong "$command: nothing in $at matches"
-	done
-done <"$tmp/commands"
-[ $status -ne 0 ] || echo "$(grep -c '^\[[TEBF][a-z]*[A-Z]' "$tmp/proofs") proofs and $(wc -l <"$tmp/commands") commands found"
+commands() {
+	grep -oE '(^|`|\$ )go (test|run) [^`]*' "$document" | sed 's/^`//; s/^\$ //; s/  #.*//; s/ [|&>].*//' |
+		tr -d "'" | sort -u >"$tmp/commands"
+	while IFS= read -r command; do
+		kind="" pattern="" where="" option=""
+		for word in $command; do
+			case $word in
+			-run=* | -bench=* | -fuzz=*) option=${word%%=*} word=${word#*=} ;;
+			-run | -bench | -fuzz) option=$word && continue ;;
+			./...) ;;
+			./*) where="$where $word" ;;
+			esac
+			case $option in
+			-run) [ "$word" = '^$' ] || kind='(Test|Example)' pattern=$word ;;
+			-bench) kind=Benchmark pattern=$word ;;
+			-fuzz) kind=Fuzz pattern=$word ;;
+			esac
+			option=""
+		done
+		for at in $where; do
+			case $at in
+			./chNN*) continue ;; # of any chapter
+			esac
+			[ -e "${at%/...}" ] || { wrong "$command: no $at" && continue; }
+			[ -z "$kind" ] || list "$at" | grep -E "^$kind" | grep -qE -e "${pattern%%/*}" ||
+				wrong "$command: nothing in $at matches"
+		done
+	done <"$tmp/commands"
+	cat "$tmp/commands" >>"$tmp/all-commands"
+}
+
+: >"$tmp/all-proofs"
+: >"$tmp/all-commands"
+[ $# -gt 0 ] || set -- $(.github/scripts/pages.sh)
+for document; do
+	[ -f "$document" ] || { wrong "no such document" && continue; }
+	proofs
+	notes
+	commands
+done
+document="$*"
+[ -s "$tmp/all-proofs" ] || wrong "no proofs found"
+[ $status -ne 0 ] || echo "$# documents, $(sort -u "$tmp/all-proofs" | wc -l) proofs and $(sort -u "$tmp/all-commands" | wc -l) commands found"
 exit $status
