@@ -16,6 +16,9 @@ BENCHSTAT    = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4d
 BENCHCOUNT  ?= 6
 BENCHOUT    ?= bench.out
 
+# What make commands reads.
+COMMANDS    ?= $(firstword $(wildcard ch09/fault/README.md) README.md)
+
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -33,10 +36,10 @@ test-releases: cc ## every test under both supported Go releases
 		GOTOOLCHAIN=$$release $(GO) test -race ./... || exit 1; \
 	done
 
-check: format vet staticcheck imports alone snippets notes links commands ## everything that needs no test run
+check: format vet staticcheck scripts imports alone snippets notes links charts commands ## everything that needs no test run
 
 format: ## gofmt has nothing to change
-	@out="$$(gofmt -l .)" || exit 1; test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+	@out="$$(gofmt -l . .github)" || exit 1; test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
 
 vet: ## go vet for linux, darwin, windows and freebsd, and for 32 bits
 	@for os in linux darwin windows freebsd; do \
@@ -47,23 +50,37 @@ vet: ## go vet for linux, darwin, windows and freebsd, and for 32 bits
 staticcheck: ## staticcheck, pinned
 	$(GO) run $(STATICCHECK) ./...
 
+scripts: ## vet, staticcheck and tests of the programs in .github
+	$(GO) vet ./.github/scripts/...
+	$(GO) run $(STATICCHECK) ./.github/scripts/...
+	$(GO) test ./.github/scripts/...
+
 imports: ## nothing but the standard library, no chapter imports another
 	@.github/scripts/imports.sh
 
 alone: ## each test file compiles and runs by itself
 	@.github/scripts/alone.sh
 
-snippets: ## each source file compiles by itself, or with what its Copy with line names
+snippets: ## each source file compiles where make copy puts it, with what its Copy with line names
 	@.github/scripts/snippets.sh
 
-notes: ## each proof that the README names exists
-	@.github/scripts/notes.sh README.md
+notes: ## each proof and command that a README names exists
+	@.github/scripts/notes.sh
 
 links: ## each relative link and anchor of the documents resolves
 	@.github/scripts/links.sh
 
-commands: ## each troubleshooting command of the README does what it says
-	@.github/scripts/troubleshooting.sh README.md
+charts: ## each chart is that of its table, each diagram what its Example prints
+	@$(GO) run ./.github/scripts/charts
+
+draw: ## write the charts and diagrams into the pages
+	@$(GO) run ./.github/scripts/charts -w
+
+commands: ## each troubleshooting command does what the page says
+	@.github/scripts/troubleshooting.sh $(COMMANDS)
+
+copy: ## copy FILE=ch06/server.go and what it needs to the folder TO=../mine/tftp
+	@$(GO) run ./.github/scripts/copy "$(FILE)" "$(TO)"
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	@FUZZTIME="$(FUZZTIME)" .github/scripts/fuzz.sh
@@ -71,10 +88,11 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 flake: cc ## every test COUNT times (50), with the race detector
 	$(GO) test -timeout 60m -race -count=$(COUNT) ./...
 
-bench: ## benchmarks without the race detector, several runs, by benchstat
+bench: ## benchmarks without the race detector, several runs, by benchstat; then the charts
 	$(GO) test -timeout 60m -run='^$$' -bench=. -count=$(BENCHCOUNT) ./... > $(BENCHOUT) || \
 		{ cat $(BENCHOUT); exit 1; }
 	$(GO) run $(BENCHSTAT) $(BENCHOUT)
+	$(GO) run ./.github/scripts/charts -w
 
 cover: ## statement coverage by package
 	$(GO) test -cover ./...
@@ -90,5 +108,5 @@ cc:
 		echo "the race detector needs a C compiler, and $$cc is not found: install gcc or clang," >&2; \
 		echo "or run the tests without it: $(GO) test ./..." >&2; exit 1; }
 
-.PHONY: help demo test test-releases check format vet staticcheck imports alone snippets \
-	notes links commands fuzz flake bench cover clean cc
+.PHONY: help demo test test-releases check format vet staticcheck scripts imports alone \
+	snippets notes links charts draw commands copy fuzz flake bench cover clean cc

@@ -3,8 +3,8 @@
 #   - each proof, [TestName](file_test.go), is a test, example, benchmark or fuzz target of
 #     just that file, and go test -list finds it; a link to a test file is a proof or shows
 #     the file's own name
-#   - each note, an item of a list under "Notes" or "What has changed since the book", has
-#     a proof, or a command of make
+#   - each note, an item of a list under "Notes", "What has changed since the book" or a
+#     chapter's heading, has a proof, or a command of make
 #   - each go test and go run command names files and folders that exist, as seen from the
 #     root of the repository, and a -run, -bench or -fuzz pattern that matches there
 # With arguments it reads these documents in place of each README.md.
@@ -57,11 +57,18 @@ notes() {
 	awk '
 		/^```/ { code = !code; next }
 		code { next }
-		/^(\*\*|#)/ {
+		# A section lasts until a heading of its own level, one in bold until the next.
+		/^#/ {
 			flush()
-			if (/^#/) changed = ($0 == "## What has changed since the book")
-			notes = changed || /^(#+ |\*\*)Notes(\*\*)?$/
+			depth = length($1)
+			if (depth <= level) level = 0
+			if (/^#+ (Notes|What has changed since the book)$/ || /^### Chapter [0-9]/) level = depth
+			chapter = /^### Chapter [0-9]/
+			bold = ""
+			next
 		}
+		/^\*\*[^*]*\*\*$/ { flush(); bold = $0; next }
+		{ notes = level && !(chapter && bold != "") || bold == "**Notes**" }
 		/^- / || !/./ { flush() }
 		notes && /^- / { note = $0; next }
 		note != "" { note = note " " $0 }

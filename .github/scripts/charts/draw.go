@@ -51,7 +51,8 @@ const (
 // the page is dark and the reader's system is not, or the other way round.
 func draw(title, unit string, labels []string, values []float64, texts []string) string {
 	longest, room := slices.Max(values), 0.0
-	if strings.HasPrefix(texts[0], "1 : ") {
+	ratios := strings.HasPrefix(texts[0], "1 : ") // each against 1, which is drawn behind it
+	if ratios {
 		longest = max(longest, 1)
 	}
 	for _, text := range texts {
@@ -69,11 +70,13 @@ text { font: 12px -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill:
 .unit { fill: #59636e }
 .card { fill: #ffffff; stroke: #d1d9e0 }
 .bar { fill: #0969da }
+.one { fill: #dde3ea }
 @media (prefers-color-scheme: dark) {
 text { fill: #f0f6fc }
 .unit { fill: #9198a1 }
 .card { fill: #0d1117; stroke: #3d444d }
 .bar { fill: #4493f8 }
+.one { fill: #2f353d }
 }
 </style>
 <rect class="card" x="0.5" y="0.5" width="%d" height="%d" rx="6"/>
@@ -93,8 +96,14 @@ text { fill: #f0f6fc }
 		if longest > 0 {
 			long = max(long, room*value/longest)
 		}
+		if ratios {
+			fmt.Fprintf(&b, "<rect class=\"one\" x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"2\"/>\n", margin, y+18, room/longest, barTall)
+		}
 		write("label", margin, y+12, 12, labels[i])
 		fmt.Fprintf(&b, "<rect class=\"bar\" x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"2\"/>\n", margin, y+18, long, barTall)
+		if ratios {
+			long = max(long, room/longest)
+		}
 		write("value", margin+long+8, y+28, 12, texts[i])
 	}
 	b.WriteString("</svg>\n")
