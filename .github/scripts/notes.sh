@@ -85,7 +85,7 @@ commands() {
 	grep -oE '(^|`|\$ )go (test|run) [^`]*' "$document" | sed 's/^`//; s/^\$ //; s/  #.*//; s/ [|&>].*//' |
 		tr -d "'" | sort -u >"$tmp/commands"
 	while IFS= read -r command; do
-		kind="" pattern="" where="" option=""
+		kind="" pattern="" where="" option="" tests=yes
 		for word in $command; do
 			case $word in
 			-run=* | -bench=* | -fuzz=*) option=${word%%=*} word=${word#*=} ;;
@@ -94,12 +94,14 @@ commands() {
 			./*) where="$where $word" ;;
 			esac
 			case $option in
-			-run) [ "$word" = '^$' ] || kind='(Test|Example)' pattern=$word ;;
+			-run) if [ "$word" = '^$' ]; then tests=""; else kind='(Test|Example)' pattern=$word; fi ;;
 			-bench) kind=Benchmark pattern=$word ;;
 			-fuzz) kind=Fuzz pattern=$word ;;
 			esac
 			option=""
 		done
+		# All benchmarks, after the tests, may be none.
+		[ "$kind,$pattern,$tests" != Benchmark,.,yes ] || kind=""
 		for at in $where; do
 			case $at in
 			./chNN*) continue ;; # of any chapter

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Copies each source file into an empty module, as make copy does: with exactly the files
-# that its "Copy with:" line names. Then it is compiled there for each system that it is meant for.
+# that its "Copy with:" line names. There it is compiled for each system that it is meant for.
 # Then it leaves out one of the named files after the other: each must be missed by some
 # system, or the line names too much. A twin, as name_other.go of name_linux.go, may be named.
 # go vet compiles without linking, so that a part of a command needs no main function.
+# With arguments it tries these files only.
 set -eu
 cd "$(dirname "$0")/../.."
 GO=${GO:-go}
@@ -12,7 +13,11 @@ trap 'rm -rf "$tmp"' EXIT
 export GO tmp
 
 "$GO" build -o "$tmp/copy" ./.github/scripts/copy
-find ch* -name '*.go' ! -name '*_test.go' >"$tmp/files"
+if [ $# -gt 0 ]; then
+	printf '%s\n' "$@"
+else
+	find ch* -name '*.go' ! -name '*_test.go'
+fi >"$tmp/files"
 [ -s "$tmp/files" ] || { echo "no source files found"; exit 1; }
 xargs -P "$(getconf _NPROCESSORS_ONLN)" -I{} sh -c '
 	fail() {
