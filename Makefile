@@ -36,10 +36,10 @@ test-releases: cc ## every test under both supported Go releases
 		GOTOOLCHAIN=$$release $(GO) test -race ./... || exit 1; \
 	done
 
-check: format vet staticcheck scripts imports alone snippets notes links charts commands ## everything that needs no test run
+check: format vet staticcheck scripts imports same alone snippets notes links charts commands ## everything that needs no test run
 
 format: ## gofmt has nothing to change
-	@out="$$(gofmt -l . .github)" || exit 1; test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+	@out="$$(gofmt -l .)" || exit 1; test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
 
 vet: ## go vet for linux, darwin, windows and freebsd, and for 32 bits
 	@for os in linux darwin windows freebsd; do \
@@ -55,8 +55,11 @@ scripts: ## vet, staticcheck and tests of the programs in .github
 	$(GO) run $(STATICCHECK) ./.github/scripts/...
 	$(GO) test ./.github/scripts/...
 
-imports: ## nothing but the standard library, no chapter imports another
+imports: ## the standard library only; only commands join a chapter with packages below it
 	@.github/scripts/imports.sh
+
+same: ## what several chapters need stands in each with the same lines
+	@.github/scripts/same.sh
 
 alone: ## each test file compiles and runs by itself
 	@.github/scripts/alone.sh
@@ -108,5 +111,5 @@ cc:
 		echo "the race detector needs a C compiler, and $$cc is not found: install gcc or clang," >&2; \
 		echo "or run the tests without it: $(GO) test ./..." >&2; exit 1; }
 
-.PHONY: help demo test test-releases check format vet staticcheck scripts imports alone \
-	snippets notes links charts draw commands copy fuzz flake bench cover clean cc
+.PHONY: help demo test test-releases check format vet staticcheck scripts imports same \
+	alone snippets notes links charts draw commands copy fuzz flake bench cover clean cc
