@@ -1,4 +1,4 @@
-package ch03_test
+package idle_test
 
 import (
 	"fmt"
@@ -8,12 +8,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"network-programming-with-go/ch03"
+	"network-programming-with-go/ch03/idle"
 )
 
 // The clock is that of a bubble: an example has no testing.T, but to make a bubble a new
 // one will do.
-func ExampleIdleTimeout() {
+func ExampleTimeout() {
 	synctest.Test(new(testing.T), func(*testing.T) {
 		local, peer := net.Pipe()
 		defer peer.Close()
@@ -24,7 +24,7 @@ func ExampleIdleTimeout() {
 			}
 		}()
 
-		conn := ch03.IdleTimeout(local, 10*time.Second)
+		conn := idle.Timeout(local, 10*time.Second)
 		defer conn.Close()
 		start := time.Now()
 		got, err := io.ReadAll(conn)

@@ -1,4 +1,4 @@
-package ch03_test
+package idle_test
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"network-programming-with-go/ch03"
+	"network-programming-with-go/ch03/idle"
 )
 
 const idleLimit = 30 * time.Second
@@ -21,7 +21,7 @@ func idleBubble(t *testing.T, f func(t *testing.T, conn, peer net.Conn)) {
 	synctest.Test(t, func(t *testing.T) {
 		local, peer := net.Pipe()
 		t.Cleanup(func() { local.Close(); peer.Close() })
-		f(t, ch03.IdleTimeout(local, idleLimit), peer)
+		f(t, idle.Timeout(local, idleLimit), peer)
 	})
 }
 
@@ -34,7 +34,7 @@ func idleWant(t *testing.T, call string, err error, start time.Time, want time.D
 	}
 }
 
-func TestIdleTimeoutEndsSilentPeer(t *testing.T) {
+func TestTimeoutEndsSilentPeer(t *testing.T) {
 	idleBubble(t, func(t *testing.T, conn, _ net.Conn) {
 		start := time.Now()
 		_, err := conn.Read(make([]byte, 1))
@@ -49,7 +49,7 @@ func TestIdleTimeoutEndsSilentPeer(t *testing.T) {
 }
 
 // Each byte moves the deadline, so a slow peer lives, and a peer that stops does not.
-func TestIdleTimeoutMovesAhead(t *testing.T) {
+func TestTimeoutMovesAhead(t *testing.T) {
 	idleBubble(t, func(t *testing.T, conn, peer net.Conn) {
 		start := time.Now()
 		go func() {
@@ -68,7 +68,7 @@ func TestIdleTimeoutMovesAhead(t *testing.T) {
 }
 
 // A download keeps the read that waits for the next request alive, and the reverse.
-func TestIdleTimeoutProgressCountsForBothDirections(t *testing.T) {
+func TestTimeoutProgressCountsForBothDirections(t *testing.T) {
 	idleBubble(t, func(t *testing.T, conn, peer net.Conn) {
 		start := time.Now()
 		go io.Copy(io.Discard, peer)
@@ -84,7 +84,7 @@ func TestIdleTimeoutProgressCountsForBothDirections(t *testing.T) {
 }
 
 // The time between calls is the program's: a peer is not to blame for it.
-func TestIdleTimeoutCountsWaitingOnly(t *testing.T) {
+func TestTimeoutCountsWaitingOnly(t *testing.T) {
 	idleBubble(t, func(t *testing.T, conn, peer net.Conn) {
 		go io.Copy(peer, peer) // echoes until conn is closed
 		one := make([]byte, 1)
@@ -102,7 +102,7 @@ func TestIdleTimeoutCountsWaitingOnly(t *testing.T) {
 }
 
 // One more call on a stuck conn does not give those that wait more time.
-func TestIdleTimeoutNewCallsAreNoProgress(t *testing.T) {
+func TestTimeoutNewCallsAreNoProgress(t *testing.T) {
 	idleBubble(t, func(t *testing.T, conn, _ net.Conn) {
 		start := time.Now()
 		errs := make(chan error)
@@ -119,7 +119,7 @@ func TestIdleTimeoutNewCallsAreNoProgress(t *testing.T) {
 }
 
 // A large Write lives as long as some of it gets through in each period.
-func TestIdleTimeoutLargeWrite(t *testing.T) {
+func TestTimeoutLargeWrite(t *testing.T) {
 	idleBubble(t, func(t *testing.T, conn, peer net.Conn) {
 		start := time.Now()
 		go func() { // 1 KiB in 20 s: a 32 KiB piece takes much longer than the limit
@@ -141,7 +141,7 @@ func TestIdleTimeoutLargeWrite(t *testing.T) {
 }
 
 // It keeps the Read of the other direction alive before it has returned.
-func TestIdleTimeoutLargeWriteIsProgress(t *testing.T) {
+func TestTimeoutLargeWriteIsProgress(t *testing.T) {
 	idleBubble(t, func(t *testing.T, conn, peer net.Conn) {
 		start := time.Now()
 		go conn.Write(make([]byte, 320<<10)) // 320 KiB; a failure shows in the time
@@ -157,7 +157,7 @@ func TestIdleTimeoutLargeWriteIsProgress(t *testing.T) {
 }
 
 // Pieces of concurrent Writes are not mixed.
-func TestIdleTimeoutWritesAreWhole(t *testing.T) {
+func TestTimeoutWritesAreWhole(t *testing.T) {
 	idleBubble(t, func(t *testing.T, conn, peer net.Conn) {
 		const size = 100 << 10 // 100 KiB: several pieces
 		for _, b := range []byte("abc") {
@@ -175,25 +175,25 @@ func TestIdleTimeoutWritesAreWhole(t *testing.T) {
 }
 
 // The user's deadlines hold as well. Whichever comes first ends the call.
-func TestIdleTimeoutWithDeadlines(t *testing.T) {
+func TestTimeoutWithDeadlines(t *testing.T) {
 	const forever = 24 * time.Hour
-	for _, tc := range []struct{ deadline, want time.Duration }{
+	for _, tt := range []struct{ deadline, want time.Duration }{
 		{10 * time.Second, 10 * time.Second},
 		{0, 0}, // now: interrupts
 		{forever, idleLimit},
 	} {
-		t.Run(fmt.Sprint(tc.deadline), func(t *testing.T) {
+		t.Run(fmt.Sprint(tt.deadline), func(t *testing.T) {
 			idleBubble(t, func(t *testing.T, conn, peer net.Conn) {
 				start := time.Now()
-				conn.SetReadDeadline(start.Add(tc.deadline)) // cannot fail: conn is open
+				conn.SetReadDeadline(start.Add(tt.deadline)) // cannot fail: conn is open
 				_, err := conn.Read(make([]byte, 1))
-				idleWant(t, "Read", err, start, tc.want)
+				idleWant(t, "Read", err, start, tt.want)
 
 				start = time.Now()
-				conn.SetWriteDeadline(start.Add(tc.deadline))
+				conn.SetWriteDeadline(start.Add(tt.deadline))
 				go io.ReadFull(peer, make([]byte, 1)) // progress, not enough for us
-				want := tc.want
-				if tc.deadline == forever {
+				want := tt.want
+				if tt.deadline == forever {
 					want = 2 * idleLimit // a byte got through in the first period
 				}
 				_, err = conn.Write(make([]byte, 2))

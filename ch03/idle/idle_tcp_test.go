@@ -1,4 +1,4 @@
-package ch03_test
+package idle_test
 
 import (
 	"io"
@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"network-programming-with-go/ch03"
+	"network-programming-with-go/ch03/idle"
 )
 
 // What the conn that IdleTimeout returns can do besides net.Conn.
-func TestIdleTimeoutInterfaces(t *testing.T) {
+func TestTimeoutInterfaces(t *testing.T) {
 	local, remote := idleTCPPair(t)
-	conn := ch03.IdleTimeout(local, time.Minute)
+	conn := idle.Timeout(local, time.Minute)
 
 	half, ok := conn.(interface{ CloseWrite() error })
 	if !ok {
@@ -35,25 +35,25 @@ func TestIdleTimeoutInterfaces(t *testing.T) {
 	pipe, peer := net.Pipe()
 	defer pipe.Close()
 	defer peer.Close()
-	if _, ok := ch03.IdleTimeout(pipe, time.Minute).(interface{ CloseWrite() error }); ok {
+	if _, ok := idle.Timeout(pipe, time.Minute).(interface{ CloseWrite() error }); ok {
 		t.Error("a guarded net.Pipe claims a CloseWrite that it does not have")
 	}
 	for _, d := range []time.Duration{0, -1} {
-		if got := ch03.IdleTimeout(pipe, d); got != pipe {
+		if got := idle.Timeout(pipe, d); got != pipe {
 			t.Errorf("IdleTimeout(conn, %v) = %T, want conn itself", d, got)
 		}
 	}
 }
 
 // What the guard costs: one moved deadline for each start and each progress.
-func BenchmarkIdleTimeout(b *testing.B) {
+func BenchmarkTimeout(b *testing.B) {
 	for _, way := range []struct {
 		name string
 		idle time.Duration
 	}{{"Bare", 0}, {"Guarded", time.Minute}} {
 		b.Run(way.name, func(b *testing.B) {
 			local, remote := idleTCPPair(b)
-			conn := ch03.IdleTimeout(local, way.idle)
+			conn := idle.Timeout(local, way.idle)
 			echoed := make(chan struct{})
 			go func() {
 				defer close(echoed)

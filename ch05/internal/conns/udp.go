@@ -1,0 +1,28 @@
+package conns
+
+import (
+	"net"
+	"testing"
+)
+
+// ListenUDP returns a UDP socket with a free port.
+func ListenUDP(t testing.TB) *net.UDPConn {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() }) // an error means that the test has closed it
+	return conn.(*net.UDPConn)
+}
+
+// DialUDP returns a UDP socket that is connected to an address.
+func DialUDP(t testing.TB, address string) *net.UDPConn {
+	t.Helper()
+	conn, err := net.Dial("udp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() }) // an error means that the test has closed it
+	return conn.(*net.UDPConn)
+}
