@@ -11,8 +11,8 @@ import (
 	"network-programming-with-go/ch03/idle"
 )
 
-// The clock is that of a bubble: an example has no testing.T, but to make a bubble a new
-// one will do.
+// The synctest bubble has a fake clock. It needs a testing.T, which an example has not, so
+// it is given a new one.
 func ExampleTimeout() {
 	synctest.Test(new(testing.T), func(*testing.T) {
 		local, peer := net.Pipe()
@@ -20,7 +20,7 @@ func ExampleTimeout() {
 		go func() {
 			for range 3 {
 				time.Sleep(8 * time.Second)
-				io.WriteString(peer, "still here ") // a failure shows in what is read
+				io.WriteString(peer, "still here ") // an error shows in what is read
 			}
 		}()
 

@@ -7,16 +7,17 @@ import (
 	"time"
 
 	"network-programming-with-go/ch03/idle"
+	"network-programming-with-go/ch03/internal/conns"
 )
 
-// What the conn that IdleTimeout returns can do besides net.Conn.
+// What the conn that Timeout returns can do besides net.Conn.
 func TestTimeoutInterfaces(t *testing.T) {
-	local, remote := idleTCPPair(t)
+	local, remote := conns.TCPPair(t)
 	conn := idle.Timeout(local, time.Minute)
 
 	half, ok := conn.(interface{ CloseWrite() error })
 	if !ok {
-		t.Fatal("a guarded *net.TCPConn has no CloseWrite")
+		t.Fatal("a limited *net.TCPConn has no CloseWrite")
 	}
 	if err := half.CloseWrite(); err != nil {
 		t.Fatal(err)
@@ -24,19 +25,19 @@ func TestTimeoutInterfaces(t *testing.T) {
 	if n, err := remote.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("the peer's Read after CloseWrite = %d, %v; want io.EOF", n, err)
 	}
-	go io.WriteString(remote, "x") // a failure shows in the read
+	go io.WriteString(remote, "x") // an error shows in the read
 	if n, err := conn.Read(make([]byte, 1)); n != 1 || err != nil {
 		t.Errorf("Read after CloseWrite = %d, %v; want 1, nil", n, err)
 	}
 	if _, ok := conn.(io.ReaderFrom); ok {
-		t.Error("ReadFrom hands the socket to the kernel, past the count of progress")
+		t.Error("a ReadFrom would bypass the limit")
 	}
 
 	pipe, peer := net.Pipe()
 	defer pipe.Close()
 	defer peer.Close()
 	if _, ok := idle.Timeout(pipe, time.Minute).(interface{ CloseWrite() error }); ok {
-		t.Error("a guarded net.Pipe claims a CloseWrite that it does not have")
+		t.Error("a limited net.Pipe has a CloseWrite")
 	}
 	for _, d := range []time.Duration{0, -1} {
 		if got := idle.Timeout(pipe, d); got != pipe {
@@ -45,14 +46,14 @@ func TestTimeoutInterfaces(t *testing.T) {
 	}
 }
 
-// What the guard costs: one moved deadline for each start and each progress.
+// What the limit costs: one deadline set for each call, two for its progress.
 func BenchmarkTimeout(b *testing.B) {
 	for _, way := range []struct {
 		name string
 		idle time.Duration
-	}{{"Bare", 0}, {"Guarded", time.Minute}} {
+	}{{"Bare", 0}, {"Limited", time.Minute}} {
 		b.Run(way.name, func(b *testing.B) {
-			local, remote := idleTCPPair(b)
+			local, remote := conns.TCPPair(b)
 			conn := idle.Timeout(local, way.idle)
 			echoed := make(chan struct{})
 			go func() {
@@ -74,25 +75,4 @@ func BenchmarkTimeout(b *testing.B) {
 			<-echoed
 		})
 	}
-}
-
-// idleTCPPair returns both ends of a TCP connection over loopback.
-func idleTCPPair(t testing.TB) (local, remote net.Conn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	local, err = net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { local.Close() })
-	remote, err = l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { remote.Close() })
-	return local, remote
 }
