@@ -16,50 +16,18 @@ import (
 	"network-programming-with-go/ch05"
 )
 
-// echoFake is a conn for a bubble: reads come from a script, then wait for Close.
-type echoFake struct {
-	reads  []error // nil for a datagram
-	writes error   // of every write
-	closed chan struct{}
-	calls  []time.Time // of reads
-	echoed int
-}
-
-func (c *echoFake) ReadFromUDPAddrPort(p []byte) (int, netip.AddrPort, error) {
-	c.calls = append(c.calls, time.Now())
-	if len(c.reads) == 0 {
-		<-c.closed
-		return 0, netip.AddrPort{}, net.ErrClosed
-	}
-	err := c.reads[0]
-	c.reads = c.reads[1:]
-	return copy(p, "hello"), netip.MustParseAddrPort("192.0.2.1:7"), err
-}
-
-func (c *echoFake) WriteToUDPAddrPort(p []byte, to netip.AddrPort) (int, error) {
-	if string(p) == "hello" && to.String() == "192.0.2.1:7" {
-		c.echoed++
-	}
-	return 0, c.writes
-}
-
-func (c *echoFake) Close() error {
-	close(c.closed) // panics if it is closed twice
-	return nil
-}
-
-// What the system says about one stranger does not concern the others.
+// Errors that are about one datagram do not end the server.
 func TestEchoUDPSurvivesErrors(t *testing.T) {
 	for _, cause := range []error{
 		syscall.ECONNREFUSED,
 		syscall.EMSGSIZE,
 		syscall.ENETUNREACH,
 		syscall.ENOBUFS,
-		syscall.EPERM,        // a firewall forbids the answer
-		syscall.Errno(10054), // WSAECONNRESET
+		syscall.EPERM,        // a firewall forbids the reply
+		syscall.Errno(10054), // WSAECONNRESET: package net turns it off
 		syscall.Errno(10040), // WSAEMSGSIZE
 		os.ErrDeadlineExceeded,
-		errors.New("some error that is not invented yet"),
+		errors.New("an error of the future"),
 	} {
 		t.Run(cause.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -72,7 +40,7 @@ func TestEchoUDPSurvivesErrors(t *testing.T) {
 					t.Errorf("EchoUDP = %v, want nil", err)
 				}
 				if conn.echoed != 3 {
-					t.Errorf("answered %d datagrams, want 3", conn.echoed)
+					t.Errorf("echoed %d datagrams, want 3", conn.echoed)
 				}
 				if got := time.Since(start); got != time.Minute {
 					t.Errorf("EchoUDP ended after %v, want 1m0s", got)
@@ -82,8 +50,8 @@ func TestEchoUDPSurvivesErrors(t *testing.T) {
 	}
 }
 
-// A socket that does nothing but fail must not keep a core busy. One failure between
-// datagrams costs no pause: else strangers could slow the server down with them.
+// A socket that always fails must not keep a core busy. A single failure between datagrams
+// causes no pause, or anyone could slow the server down.
 func TestEchoUDPPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -119,4 +87,36 @@ func TestEchoUDPEndsInPause(t *testing.T) {
 			t.Errorf("EchoUDP = %v after %v, want nil after 30s", err, got)
 		}
 	})
+}
+
+// echoFake is a conn for a synctest bubble: reads follow a script, then wait for Close.
+type echoFake struct {
+	reads  []error // nil for a datagram
+	writes error   // of every write
+	closed chan struct{}
+	calls  []time.Time // of reads
+	echoed int
+}
+
+func (c *echoFake) ReadFromUDPAddrPort(p []byte) (int, netip.AddrPort, error) {
+	c.calls = append(c.calls, time.Now())
+	if len(c.reads) == 0 {
+		<-c.closed
+		return 0, netip.AddrPort{}, net.ErrClosed
+	}
+	err := c.reads[0]
+	c.reads = c.reads[1:]
+	return copy(p, "hello"), netip.MustParseAddrPort("192.0.2.1:7"), err
+}
+
+func (c *echoFake) WriteToUDPAddrPort(p []byte, to netip.AddrPort) (int, error) {
+	if string(p) == "hello" && to.String() == "192.0.2.1:7" {
+		c.echoed++
+	}
+	return 0, c.writes
+}
+
+func (c *echoFake) Close() error {
+	close(c.closed) // panics if it is closed twice
+	return nil
 }
