@@ -95,8 +95,8 @@ func TestDialContextCancelCause(t *testing.T) {
 	}
 }
 
-// dialCancelCheck wants context.Canceled and no timeout: a program retries after a timeout,
-// but not after its user pressed Ctrl-C.
+// dialCancelCheck wants context.Canceled and no timeout: a program retries after a
+// timeout, but not after its user pressed Ctrl-C.
 func dialCancelCheck(t *testing.T, err error) {
 	t.Helper()
 	if !errors.Is(err, context.Canceled) {

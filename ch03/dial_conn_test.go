@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// A function that takes a net.Conn works over every kind of stream and is tested without a
-// network. Ask for a *net.TCPConn only for what a net.Conn cannot do.
+// A function that takes a net.Conn works over every kind of stream and is tested without
+// a network. Ask for a *net.TCPConn only for what a net.Conn cannot do.
 func TestNetConnIsEnough(t *testing.T) {
 	for _, network := range []string{"tcp4", "tcp6", "unix", "net.Pipe"} {
 		t.Run(network, func(t *testing.T) {

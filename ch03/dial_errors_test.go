@@ -112,7 +112,8 @@ func dialErrTo(address string) func(*testing.T) error {
 	}
 }
 
-// A timeout on a real network may match os.ErrDeadlineExceeded instead: test for Timeout().
+// A timeout on a real network may match os.ErrDeadlineExceeded instead: test for
+// Timeout().
 func dialErrTimeout(t *testing.T) error { return dialErrHook(t, time.Second, time.Hour) }
 
 func dialErrCanceled(t *testing.T) error { return dialErrHook(t, time.Hour, time.Second) }
@@ -134,9 +135,10 @@ func dialErrHook(t *testing.T, timeout, cancel time.Duration) (err error) {
 	return err
 }
 
-// dialErrDNS looks up a name with a name server that exists in this test only and is silent
-// if serve is nil. If the deadline of a context passes first, the *net.DNSError matches
-// context.DeadlineExceeded too. Not in a bubble: the resolver's state outlives it.
+// dialErrDNS looks up a name with a name server that exists in this test only and is
+// silent if serve is nil. If the deadline of a context passes first, the *net.DNSError
+// matches context.DeadlineExceeded too. Not in a bubble: the resolver's state outlives
+// it.
 func dialErrDNS(serve func(query []byte) (response []byte)) func(*testing.T) error {
 	return func(t *testing.T) error {
 		var asked atomic.Bool

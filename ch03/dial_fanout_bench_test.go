@@ -11,8 +11,8 @@ import (
 )
 
 // A list of 100 servers, of which only the last one is up. No network is involved, so the
-// figures are the same everywhere: a dial to a dead host takes 1 ms (in practice, seconds),
-// and one to the live host no time.
+// figures are the same everywhere: a dial to a dead host takes 1 ms (in practice,
+// seconds), and one to the live host no time.
 func BenchmarkDialFirst(b *testing.B) {
 	dial := func(ctx context.Context, _, address string) (net.Conn, error) {
 		if address == "live" {
@@ -48,7 +48,8 @@ func BenchmarkDialFirst(b *testing.B) {
 		dial func(context.Context, string, ...string) (net.Conn, error)
 	}{
 		{"OneByOne", oneByOne},
-		{"DialFirst", func(ctx context.Context, network string, addresses ...string) (net.Conn, error) {
+		{"DialFirst", func(ctx context.Context, network string, addresses ...string) (net.Conn,
+			error) {
 			return ch03.DialFirst(ctx, dial, network, addresses...)
 		}},
 	} {

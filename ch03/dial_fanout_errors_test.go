@@ -16,7 +16,7 @@ import (
 // All errors come back joined, in order, each with its address.
 func TestDialFirstErrors(t *testing.T) {
 	leak.Check(t)
-	addresses := []string{conns.Refused(t), conns.Refused(t), "192.0.2.1"} // the last has no port
+	addresses := []string{conns.Refused(t), conns.Refused(t), "192.0.2.1"} // without a port
 	conn, err := ch03.DialFirst(t.Context(), nil, "tcp", addresses...)
 	if conn != nil || err == nil {
 		t.Fatalf("DialFirst = %v, %v; want an error", conn, err)

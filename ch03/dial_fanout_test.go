@@ -53,7 +53,7 @@ func TestDialFirstTimes(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		times  map[string]time.Duration // from the dial to the connection; -1 is never
-		deaf   string                   // this dial does not obey its context
+		late   string                   // this dial ignores its context
 		winner string
 		err    error
 		want   time.Duration
@@ -64,7 +64,7 @@ func TestDialFirstTimes(t *testing.T) {
 		{name: "one that is refused ends nothing",
 			times: map[string]time.Duration{"c": 9 * s}, winner: "c", want: 9 * s},
 		{name: "a late connection is closed",
-			times: map[string]time.Duration{"a": 1 * s, "b": 4 * s}, deaf: "b",
+			times: map[string]time.Duration{"a": 1 * s, "b": 4 * s}, late: "b",
 			winner: "a", want: 4 * s}, // not 1 s: no goroutine outlives DialFirst
 		{name: "all refused: at once", err: syscall.ECONNREFUSED},
 		{name: "ctx ends first", times: map[string]time.Duration{"a": -1, "b": 90 * s},
@@ -74,7 +74,7 @@ func TestDialFirstTimes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 60*s)
 				defer cancel()
-				fake := &dialFirstFake{times: tt.times, deaf: tt.deaf}
+				fake := &dialFirstFake{times: tt.times, late: tt.late}
 				start := time.Now()
 				conn, err := ch03.DialFirst(ctx, fake.dial, "tcp", "a", "b", "c")
 				if got := time.Since(start); got != tt.want {
@@ -101,7 +101,7 @@ func TestDialFirstTimes(t *testing.T) {
 // dialFirstFake dials hosts that do not exist. One without a time is refused.
 type dialFirstFake struct {
 	times map[string]time.Duration
-	deaf  string
+	late  string
 	open  atomic.Int32 // conns that were not closed
 }
 
@@ -114,7 +114,7 @@ func (f *dialFirstFake) dial(ctx context.Context, _, address string) (net.Conn, 
 	if after >= 0 {
 		connected = time.After(after)
 	}
-	if address == f.deaf {
+	if address == f.late {
 		ctx = context.Background()
 	}
 	select {

@@ -67,8 +67,8 @@ func TestDialHalfClose(t *testing.T) {
 	}
 }
 
-// SetLinger(0) makes Close send a reset (RST): the peer gets an error instead of io.EOF and
-// may lose what it has not read yet. A peer that crashed looks the same.
+// SetLinger(0) makes Close send a reset (RST): the peer gets an error instead of io.EOF
+// and may lose what it has not read yet. A peer that crashed looks the same.
 func TestDialReset(t *testing.T) {
 	client, server := conns.TCPPair(t)
 	if err := client.SetLinger(0); err != nil {

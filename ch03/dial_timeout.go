@@ -11,7 +11,8 @@ import (
 // DialTimeout connects to address, but fails after timeout, which includes the lookup of
 // a name. The error then is a *net.OpError whose Timeout method reports true and matches
 // context.DeadlineExceeded. One from net.DialTimeout matches that or
-// os.ErrDeadlineExceeded, whichever timer fires first. Other errors are those of net.Dial.
+// os.ErrDeadlineExceeded, whichever timer fires first. Other errors are those of
+// net.Dial.
 //
 // A timeout of 0 or less fails at once. It does not limit the connection returned: set
 // deadlines. To cancel a dial use net.Dialer.DialContext.

@@ -18,8 +18,9 @@ import (
 	"network-programming-with-go/ch03"
 )
 
-// A timeout of package net is a net.Error whose Timeout method reports true. Which sentinel
-// it matches depends on which of two timers fires first. DialTimeout always returns the same.
+// A timeout of package net is a net.Error whose Timeout method reports true. Which
+// sentinel it matches depends on which of two timers fires first. DialTimeout always
+// returns the same.
 func TestDialTimeoutSentinel(t *testing.T) {
 	address := dialTimeoutSilent(t)
 	const tries = 20
@@ -67,8 +68,8 @@ func TestDialTimeoutSentinel(t *testing.T) {
 }
 
 // A name has two addresses: one refuses at once, the other is silent and takes all the
-// time. Package net returns the error of the first, and so does DialTimeout: a refusal that
-// comes late is still a refusal.
+// time. Package net returns the error of the first, and so does DialTimeout: a refusal
+// that comes late is still a refusal.
 func TestDialTimeoutSecondAddress(t *testing.T) {
 	_, port, err := net.SplitHostPort(dialTimeoutSilent(t))
 	if err != nil {
@@ -95,7 +96,8 @@ func TestDialTimeoutSecondAddress(t *testing.T) {
 		t.Skip("another program listens on 127.0.0.2")
 	}
 	if took := time.Since(start); took < timeout {
-		t.Errorf("DialTimeout failed after %v, want %v: the second address is silent", took, timeout)
+		t.Errorf("DialTimeout failed after %v, want %v: the second address is silent", took,
+			timeout)
 	}
 	if !errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("DialTimeout error = %v, want syscall.ECONNREFUSED", err)
@@ -116,17 +118,18 @@ func dialTimeoutResolve(conn net.Conn, addrs ...[4]byte) {
 			return
 		}
 		end := 12 + bytes.IndexByte(query[12:], 0) + 5 // of the question: name, type, class
-		answer := append([]byte(nil), query[:end]...)
-		answer[2], answer[3] = 0x81, 0x80          // an answer, without error
-		copy(answer[6:], []byte{0, 0, 0, 0, 0, 0}) // no records yet, nor EDNS
-		if answer[end-3] == 1 {                    // asked for A
-			answer[7] = byte(len(addrs))
+		response := append([]byte(nil), query[:end]...)
+		response[2], response[3] = 0x81, 0x80        // a response, without error
+		copy(response[6:], []byte{0, 0, 0, 0, 0, 0}) // no records yet, nor EDNS
+		if response[end-3] == 1 {                    // asked for A
+			response[7] = byte(len(addrs))
 			for _, a := range addrs {
-				answer = append(answer, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4)
-				answer = append(answer, a[:]...)
+				response = append(response, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4)
+				response = append(response, a[:]...)
 			}
 		}
-		conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer...))
+		binary.BigEndian.PutUint16(size[:], uint16(len(response)))
+		conn.Write(append(size[:], response...)) // an error shows in the dial
 	}
 }
 

@@ -16,6 +16,7 @@
 //   - ping.go: [Pinger], a heartbeat for quiet connections.
 //   - heartbeat_test.go: both sides of a connection notice that the other has gone.
 //
-// Beyond the book: serve_*_test.go (errors, panics and the end of a server), timer_test.go
-// and the package ch03/idle, which limits how long a connection may be idle.
+// Beyond the book: serve_*_test.go (errors, panics and the end of a server),
+// timer_test.go and the package ch03/idle, which limits how long a connection may be
+// idle.
 package ch03

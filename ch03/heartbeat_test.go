@@ -60,8 +60,8 @@ func (s *heartbeatSide) write(message string) error {
 	return nil
 }
 
-// read reads until the peer is silent for heartbeatLimit or closes. Each byte, of a ping or
-// a message, moves the deadline ahead.
+// read reads until the peer is silent for heartbeatLimit or closes. Each byte, of a ping
+// or a message, moves the deadline ahead.
 func (s *heartbeatSide) read() error {
 	buf := make([]byte, 1024)
 	for {

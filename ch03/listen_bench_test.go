@@ -56,7 +56,8 @@ func listenBench(b *testing.B) net.Listener {
 	return l
 }
 
-// listenBenchConnect needs no goroutine: the kernel completes the handshake before Accept.
+// listenBenchConnect needs no goroutine: the kernel completes the handshake before
+// Accept.
 func listenBenchConnect(b *testing.B, l net.Listener) (client, server net.Conn) {
 	b.Helper()
 	client, err := net.Dial("tcp", l.Addr().String())

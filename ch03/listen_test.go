@@ -27,8 +27,8 @@ func TestListener(t *testing.T) {
 	}
 }
 
-// Without a host the listener is bound to every interface, so the whole network can connect.
-// This test binds for a moment and accepts nothing.
+// Without a host the listener is bound to every interface, so the whole network can
+// connect. This test binds for a moment and accepts nothing.
 func TestListenerWithoutHostBindsEveryInterface(t *testing.T) {
 	l := listenOrSkip(t, "tcp4", ":0")
 	if bound := netip.MustParseAddrPort(l.Addr().String()); !bound.Addr().IsUnspecified() {

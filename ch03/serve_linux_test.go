@@ -46,7 +46,7 @@ func TestServeOutOfFiles(t *testing.T) {
 		}
 		defer conn.Close()
 		conns[i] = conn
-		if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := conn.Write([]byte("x")); err != nil {

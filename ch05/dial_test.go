@@ -39,9 +39,9 @@ func TestDialUDP(t *testing.T) {
 	t.Logf("%v, connected to %v, read %q", client.LocalAddr(), client.RemoteAddr(), buf[:n])
 }
 
-// Dial sends nothing, so it succeeds although nothing listens there, and so does the first
-// Write. The response of the peer's system, "port unreachable", is the error of a later
-// call. On Windows package net turns that report off (SIO_UDP_CONNRESET).
+// Dial sends nothing, so it succeeds although nothing listens there, and so does the
+// first Write. The response of the peer's system, "port unreachable", is the error of a
+// later call. On Windows package net turns that report off (SIO_UDP_CONNRESET).
 func TestDialUDPRefused(t *testing.T) {
 	if runtime.GOOS == "plan9" {
 		t.Skip("no such error there")

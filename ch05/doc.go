@@ -1,5 +1,5 @@
-// Package ch05 is about datagrams: UDP, which keeps the boundaries of messages but promises
-// neither delivery nor order.
+// Package ch05 is about datagrams: UDP, which keeps the boundaries of messages but
+// promises neither delivery nor order.
 //
 // Each source file stands alone: copy it and change the package name. In reading order:
 //

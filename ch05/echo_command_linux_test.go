@@ -31,12 +31,13 @@ func TestEchoCommandSecondAddress(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := command.RunCmd(t, echoWithHosts(hosts, echo, "-to", "two.test:"+port, "hello"))
+			to := "two.test:" + port
+			got := command.RunCmd(t, echoWithHosts(hosts, echo, "-to", to, "hello"))
 			if got.Status != 0 || got.Stdout != "hello\n" {
 				t.Errorf("got %+v, want status 0 and hello", got)
 			}
 			server.Stop(t, syscall.SIGTERM)
-			got = command.RunCmd(t, echoWithHosts(hosts, echo, "-to", "two.test:"+port, "hello"))
+			got = command.RunCmd(t, echoWithHosts(hosts, echo, "-to", to, "hello"))
 			if got.Status != 1 || !strings.Contains(got.Stderr, "->127.0.0.2:"+port) ||
 				!strings.Contains(got.Stderr, "refused") {
 				t.Errorf("all refuse: %+v, want status 1 and the first address", got)
@@ -47,8 +48,9 @@ func TestEchoCommandSecondAddress(t *testing.T) {
 
 // echoWithHosts returns a command that sees another /etc/hosts.
 func echoWithHosts(hosts, program string, args ...string) *exec.Cmd {
-	cmd := exec.Command("sh", append([]string{"-c",
-		`mount --bind "$1" /etc/hosts && shift && exec "$@"`, "sh", hosts, program}, args...)...)
+	const script = `mount --bind "$1" /etc/hosts && shift && exec "$@"`
+	args = append([]string{"-c", script, "sh", hosts, program}, args...)
+	cmd := exec.Command("sh", args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	if os.Geteuid() != 0 { // root in a user namespace may mount
 		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER

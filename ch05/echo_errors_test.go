@@ -50,8 +50,8 @@ func TestEchoUDPSurvivesErrors(t *testing.T) {
 	}
 }
 
-// A socket that always fails must not keep a core busy. A single failure between datagrams
-// causes no pause, or anyone could slow the server down.
+// A socket that always fails must not keep a core busy. A single failure between
+// datagrams causes no pause, or anyone could slow the server down.
 func TestEchoUDPPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -60,8 +60,8 @@ func TestListenPacketUDPChecksSender(t *testing.T) {
 	}
 }
 
-// listenPacketReadFrom reads the next datagram from peer and counts those it skips. Set one
-// deadline before the call, or others can keep the loop going forever.
+// listenPacketReadFrom reads the next datagram from peer and counts those it skips. Set
+// one deadline before the call, or others can keep the loop going forever.
 func listenPacketReadFrom(conn *net.UDPConn, p []byte, peer netip.AddrPort) (n, skipped int,
 	err error) {
 	for {

@@ -119,8 +119,8 @@ func mtuDial(t *testing.T, address string) net.Conn {
 	return conn
 }
 
-// mtuFragments checks that without the option a larger datagram arrives as well: the kernel
-// sends it in fragments, and the receiver's kernel reassembles them.
+// mtuFragments checks that without the option a larger datagram arrives as well: the
+// kernel sends it in fragments, and the receiver's kernel reassembles them.
 func mtuFragments(t *testing.T, size int) {
 	t.Helper()
 	receiver, err := net.ListenPacket("udp", "127.0.0.1:0")

@@ -20,8 +20,8 @@ const piece = 32 << 10 // 32 KiB of a Write that count as progress
 // that thinks longer than d is canceled: use the timeouts of the server. Over TLS a Write
 // that timed out ends the connection: every later Write fails.
 //
-// The returned conn has CloseWrite if conn has it, but no ReadFrom, so io.Copy to it copies
-// through a buffer. It may be used by several goroutines; their Writes do not mix.
+// The returned conn has CloseWrite if conn has it, but no ReadFrom, so io.Copy to it
+// copies through a buffer. It may be used by several goroutines; their Writes do not mix.
 func Timeout(conn net.Conn, d time.Duration) net.Conn {
 	if d <= 0 {
 		return conn

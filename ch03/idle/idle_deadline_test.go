@@ -46,7 +46,8 @@ func TestTimeoutWithDeadlines(t *testing.T) {
 			time.AfterFunc(5*time.Second, func() { conn.SetDeadline(start.Add(forever)) })
 			time.AfterFunc(10*time.Second, func() { conn.SetDeadline(time.Time{}) })
 			_, err := conn.Read(make([]byte, 1))
-			deadlineWant(t, "Read", err, start, deadlineLimit) // setting a deadline is not progress
+			// To set a deadline is not progress.
+			deadlineWant(t, "Read", err, start, deadlineLimit)
 		})
 	})
 	t.Run("closed", func(t *testing.T) {
@@ -54,8 +55,10 @@ func TestTimeoutWithDeadlines(t *testing.T) {
 			conn.Close()
 			for name, set := range map[string]func(time.Time) error{"": conn.SetDeadline,
 				"Read": conn.SetReadDeadline, "Write": conn.SetWriteDeadline} {
-				if err := set(time.Time{}); err != io.ErrClosedPipe { // once, not twice
-					t.Errorf("Set%sDeadline = %v, want the pipe's own error", name, err)
+				for _, deadline := range []time.Time{{}, time.Unix(1, 0)} {
+					if err := set(deadline); err != io.ErrClosedPipe { // once, not twice
+						t.Errorf("Set%sDeadline = %v, want the pipe's own error", name, err)
+					}
 				}
 			}
 		})

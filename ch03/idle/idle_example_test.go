@@ -11,8 +11,8 @@ import (
 	"network-programming-with-go/ch03/idle"
 )
 
-// The synctest bubble has a fake clock. It needs a testing.T, which an example has not, so
-// it is given a new one.
+// The synctest bubble has a fake clock. It needs a testing.T, which an example has not,
+// so it is given a new one.
 func ExampleTimeout() {
 	synctest.Test(new(testing.T), func(*testing.T) {
 		local, peer := net.Pipe()

@@ -16,8 +16,8 @@ import (
 	"network-programming-with-go/ch03/idle"
 )
 
-// http.Server keeps a read pending while a handler runs. If the handler thinks longer than
-// the limit, that read times out and the context of the request is canceled.
+// http.Server keeps a read pending while a handler runs. If the handler thinks longer
+// than the limit, that read times out and the context of the request is canceled.
 func TestTimeoutUnderHTTPServer(t *testing.T) {
 	const limit = 30 * time.Second
 	for _, tt := range []struct {

@@ -39,9 +39,9 @@ func TestTimeoutInterfaces(t *testing.T) {
 	if _, ok := idle.Timeout(pipe, time.Minute).(interface{ CloseWrite() error }); ok {
 		t.Error("a limited net.Pipe has a CloseWrite")
 	}
-	for _, d := range []time.Duration{0, -1} {
-		if got := idle.Timeout(pipe, d); got != pipe {
-			t.Errorf("IdleTimeout(conn, %v) = %T, want conn itself", d, got)
+	for _, d := range []time.Duration{0, -1, 1} {
+		if got := idle.Timeout(pipe, d) == pipe; got != (d <= 0) {
+			t.Errorf("Timeout(conn, %v) is conn itself: %v", d, got)
 		}
 	}
 }

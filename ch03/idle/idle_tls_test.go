@@ -14,8 +14,8 @@ import (
 	"network-programming-with-go/ch03/idle"
 )
 
-// Over TLS a Write that timed out ends the connection, and a Read that timed out does not.
-// It makes no difference which of the two wraps the other.
+// Over TLS a Write that timed out ends the connection, and a Read that timed out does
+// not. It makes no difference which of the two wraps the other.
 func TestTimeoutTLS(t *testing.T) {
 	const limit = 30 * time.Second
 	server := httptest.NewTLSServer(nil) // for its certificate

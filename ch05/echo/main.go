@@ -144,8 +144,8 @@ func ask(ctx context.Context, address, text string, retries int, wait time.Durat
 	return first
 }
 
-// exchange sends text, again after a timeout, and returns the reply. It owns conn, which is
-// connected and so receives from its peer only.
+// exchange sends text, again after a timeout, and returns the reply. It owns conn, which
+// is connected and so receives from its peer only.
 func exchange(ctx context.Context, conn net.Conn, text string, retries int,
 	wait time.Duration) ([]byte, error) {
 	defer conn.Close()
