@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,20 +67,41 @@ func TestTimeoutMovesAhead(t *testing.T) {
 	})
 }
 
-// What is written counts for a pending read, as during a long download.
+// A byte in one direction counts for a pending call in the other, as during a long
+// download. A call that moves no byte does not count.
 func TestTimeoutProgressCountsForBothDirections(t *testing.T) {
-	idlePipe(t, func(t *testing.T, conn, peer net.Conn) {
-		start := time.Now()
-		go io.Copy(io.Discard, peer)
-		go func() {
-			for range 5 {
-				time.Sleep(limit - time.Second)
-				conn.Write([]byte("x")) // an error shows in the time
-			}
-		}()
-		_, err := conn.Read(make([]byte, 1))
-		idleWant(t, "Read", err, start, 5*(limit-time.Second)+limit)
-	})
+	read := func(c net.Conn) error { _, err := c.Read(make([]byte, 1)); return err }
+	write := func(c net.Conn) error { _, err := c.Write(make([]byte, 1)); return err }
+	failRead := func(c net.Conn) error { c.SetReadDeadline(time.Now()); return read(c) }
+	failWrite := func(c net.Conn) error { c.SetWriteDeadline(time.Now()); return write(c) }
+	none := func(net.Conn) error { return nil }
+	every := limit - time.Second
+	for _, tt := range []struct {
+		name                string
+		pending, call, peer func(net.Conn) error // call and peer are repeated
+		want                time.Duration        // until pending times out
+	}{
+		{"reads for a write", write, read, write, 5*every + limit},
+		{"writes for a read", read, write, read, 5*every + limit},
+		{"failed reads", write, failRead, none, limit},
+		{"failed writes", read, failWrite, none, limit},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			idlePipe(t, func(t *testing.T, conn, peer net.Conn) {
+				start := time.Now()
+				var calls sync.WaitGroup
+				calls.Go(func() {
+					for range 5 {
+						time.Sleep(every)
+						calls.Go(func() { tt.peer(peer) }) // an error shows in the time
+						tt.call(conn)
+					}
+				})
+				idleWant(t, "the pending call", tt.pending(conn), start, tt.want)
+				calls.Wait()
+			})
+		})
+	}
 }
 
 // The time that the program spends between calls does not count.
