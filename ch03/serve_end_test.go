@@ -42,7 +42,7 @@ func TestServeEndsHandlers(t *testing.T) {
 					return err
 				}
 			}
-		}, io.ErrClosedPipe, ch03.ServeGrace},
+		}, io.ErrClosedPipe, 5 * time.Second},
 		{"renews its deadline", func(_ context.Context, conn net.Conn) error {
 			for {
 				// An error here shows in the read.
@@ -52,7 +52,7 @@ func TestServeEndsHandlers(t *testing.T) {
 					return err
 				}
 			}
-		}, io.ErrClosedPipe, ch03.ServeGrace},
+		}, io.ErrClosedPipe, 5 * time.Second},
 	} {
 		for _, limit := range []time.Duration{0, time.Hour} { // l wraps its conns, or not
 			t.Run(fmt.Sprint(tt.name, ", idle limit ", limit), func(t *testing.T) {

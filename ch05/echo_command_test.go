@@ -3,6 +3,7 @@ package ch05_test
 import (
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -25,16 +26,26 @@ func TestEchoCommand(t *testing.T) {
 		}
 	})
 	t.Run("wrong use", func(t *testing.T) {
-		for _, args := range [][]string{
-			{"-nonsense"}, {"stray"}, {"-listen", "127.0.0.1"}, {"-to", "127.0.0.1:7"},
-			{"-to", "127.0.0.1:7", "a", "b"}, {"-to", "", "a"}, {"-retries", "2"},
-			{"-wait", "2s"}, {"-to", "127.0.0.1:7", "-retries", "-1", "a"},
-			{"-to", "127.0.0.1:7", "-wait", "0s", "a"},
-			{"-listen", "127.0.0.1:0", "-to", "127.0.0.1:7", "a"},
+		for _, tt := range []struct {
+			args []string
+			want string // in the message
+		}{
+			{[]string{"-nonsense"}, "-nonsense"},
+			{[]string{"stray"}, `"stray"`},
+			{[]string{"-listen", "127.0.0.1"}, `-listen "127.0.0.1"`},
+			{[]string{"-to", "127.0.0.1:7"}, "got 0"},
+			{[]string{"-to", "127.0.0.1:7", "a", "b"}, "got 2"},
+			{[]string{"-to", "", "a"}, `-to ""`},
+			{[]string{"-retries", "2"}, "-to"},
+			{[]string{"-wait", "2s"}, "-to"},
+			{[]string{"-to", "127.0.0.1:7", "-retries", "-1", "a"}, "-retries -1"},
+			{[]string{"-to", "127.0.0.1:7", "-wait", "0s", "a"}, "-wait 0s"},
+			{[]string{"-listen", "127.0.0.1:0", "-to", "127.0.0.1:7", "a"}, "one of them"},
 		} {
-			got := command.Run(t, echo, args...)
-			if got.Status != 2 || got.Stdout != "" || strings.Count(got.Stderr, "\n") != 1 {
-				t.Errorf("%q: %+v, want status 2 and a line", args, got)
+			got := command.Run(t, echo, tt.args...)
+			if got.Status != 2 || got.Stdout != "" || strings.Count(got.Stderr, "\n") != 1 ||
+				!strings.Contains(got.Stderr, tt.want) {
+				t.Errorf("%q: %+v, want status 2 and a line with %s", tt.args, got, tt.want)
 			}
 			t.Logf("%s", strings.TrimSuffix(got.Stderr, "\n"))
 		}
@@ -49,28 +60,52 @@ func TestEchoCommand(t *testing.T) {
 			}
 		}
 	})
-	t.Run("address in use", func(t *testing.T) {
-		got := command.Run(t, echo, "-listen", server.Addr)
-		if got.Status != 1 || !strings.HasPrefix(got.Stderr, "echo: ") {
-			t.Errorf("got %+v, want status 1", got)
+	t.Run("ask this machine", func(t *testing.T) { // no host in the address
+		_, port, _ := strings.Cut(server.Addr, ":")
+		got := command.Run(t, echo, "-to", ":"+port, "-wait", "10s", "hello")
+		if got.Status != 0 || got.Stdout != "hello\n" {
+			t.Errorf("reply = %+v, want hello", got)
 		}
 	})
-	t.Run("no such port", func(t *testing.T) {
-		got := command.Run(t, echo, "-to", "127.0.0.1:no-such-service", "hello")
-		if got.Status != 1 || got.Stdout != "" || !strings.HasPrefix(got.Stderr, "echo: ") {
-			t.Errorf("got %+v, want status 1", got)
-		}
-	})
-	for _, retries := range []int{0, 2} {
-		t.Run(fmt.Sprint("no reply, retries ", retries), func(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		args []string
+		want string // in the message
+	}{
+		{"address in use", []string{"-listen", server.Addr}, "in use"},
+		{"no such port", []string{"-to", "127.0.0.1:no-such-service", "hello"}, "unknown port"},
+		{"no such host", []string{"-to", "not..valid:7", "hello"}, "no such host"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cmd := exec.Command(echo, tt.args...)
+			cmd.Env = append(os.Environ(), "GODEBUG=netdns=go") // sends no query for such a name
+			got := command.RunCmd(t, cmd)
+			if got.Status != 1 || got.Stdout != "" || !strings.HasPrefix(got.Stderr, "echo: ") ||
+				runtime.GOOS == "linux" && !strings.Contains(got.Stderr, tt.want) {
+				t.Errorf("got %+v, want status 1 and %q", got, tt.want)
+			}
+		})
+	}
+	for _, tt := range []struct {
+		args []string
+		want int // retries
+	}{
+		{[]string{"-retries", "0", "-wait", "1ns"}, 0},
+		{[]string{"-retries", "1", "-wait", "10ms"}, 1},
+		{[]string{"-wait", "10ms"}, 2},
+	} {
+		t.Run(fmt.Sprint("no reply ", tt.args), func(t *testing.T) {
 			silent := conns.ListenUDP(t)
-			got := command.Run(t, echo, "-to", silent.LocalAddr().String(),
-				"-retries", fmt.Sprint(retries), "-wait", "10ms", "hello")
-			want := fmt.Sprintf("no reply after %d retries", retries)
+			args := append(tt.args, "-to", silent.LocalAddr().String(), "hello")
+			got := command.Run(t, echo, args...)
+			want := fmt.Sprintf("no reply after %d retries", tt.want)
 			if got.Status != 1 || got.Stdout != "" || !strings.Contains(got.Stderr, want) {
 				t.Errorf("got %+v, want status 1 and %q", got, want)
 			}
-			for i := range 1 + retries {
+			if tt.args[len(tt.args)-1] == "1ns" {
+				return // no time to send
+			}
+			for i := range 1 + tt.want {
 				if n, _, err := silent.ReadFrom(make([]byte, 16)); n != 5 || err != nil {
 					t.Errorf("datagram %d: ReadFrom = %d, %v; want 5 bytes", i, n, err)
 				}
@@ -99,6 +134,16 @@ func TestEchoCommand(t *testing.T) {
 	t.Run("SIGTERM", func(t *testing.T) {
 		if runtime.GOOS == "windows" {
 			t.Skip("no SIGTERM there")
+		}
+		silent := conns.ListenUDP(t)
+		client := command.StartCmd(t, exec.Command(echo, "-to", silent.LocalAddr().String(),
+			"-wait", "1h", "hello"))
+		if _, _, err := silent.ReadFrom(make([]byte, 16)); err != nil { // it waits for a reply
+			t.Fatal(err)
+		}
+		if got := client.Stop(t, syscall.SIGTERM); got.Status != 1 ||
+			got.Stderr != "echo: interrupted\n" {
+			t.Errorf("the client ended with %+v, want status 1 and interrupted", got)
 		}
 		got := server.Stop(t, syscall.SIGTERM)
 		if got.Status != 0 || got.Stdout != "" || strings.Count(got.Stderr, "\n") != 1 {

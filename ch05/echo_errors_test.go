@@ -75,6 +75,19 @@ func TestEchoUDPPauses(t *testing.T) {
 	})
 }
 
+// A conn that reports net.ErrClosed ends the server, and is closed once.
+func TestEchoUDPClosesConn(t *testing.T) {
+	conn := &echoFake{closed: make(chan struct{}), reads: []error{nil, net.ErrClosed}}
+	if err := ch05.EchoUDP(t.Context(), conn); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("EchoUDP = %v, want net.ErrClosed", err)
+	}
+	select {
+	case <-conn.closed:
+	default:
+		t.Error("EchoUDP returned and did not close its conn")
+	}
+}
+
 func TestEchoUDPEndsInPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

@@ -72,12 +72,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case given["to"] && flags.NArg() != 1:
 		return echoWrongUse(stderr, "-to: want one TEXT, got %d", flags.NArg())
 	}
-	address := *listen
+	name, address := "-listen", *listen
 	if given["to"] {
-		address = *to
+		name, address = "-to", *to
 	}
 	if _, _, err := net.SplitHostPort(address); err != nil {
-		return echoWrongUse(stderr, "%v: want HOST:PORT", err)
+		return echoWrongUse(stderr, "%s %q: want HOST:PORT", name, address)
 	}
 
 	var err error
