@@ -12,23 +12,6 @@ import (
 	"network-programming-with-go/ch05/internal/command"
 )
 
-// A reply that cannot be printed is an error.
-func TestEchoCommandFullDisk(t *testing.T) {
-	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-	if err != nil {
-		t.Skip(err)
-	}
-	defer full.Close()
-	echo := command.Build(t, "./echo")
-	server := command.Start(t, echo, "-listen", "127.0.0.1:0")
-	cmd := exec.Command(echo, "-to", server.Addr, "hello")
-	cmd.Stdout = full
-	got := command.RunCmd(t, cmd)
-	if got.Status != 1 || !strings.Contains(got.Stderr, "no space left") {
-		t.Errorf("got %+v, want status 1 and no space left", got)
-	}
-}
-
 // A name with several addresses: if one refuses, echo asks the next. The name is in an
 // /etc/hosts that only the command sees, in a mount namespace.
 func TestEchoCommandSecondAddress(t *testing.T) {

@@ -112,6 +112,18 @@ func TestEchoCommand(t *testing.T) {
 			}
 		})
 	}
+	t.Run("full disk", func(t *testing.T) {
+		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+		if err != nil {
+			t.Skip(err)
+		}
+		defer full.Close()
+		cmd := exec.Command(echo, "-to", server.Addr, "-wait", "10s", "hello")
+		cmd.Stdout = full
+		if got := command.RunCmd(t, cmd); got.Status != 1 || got.Stderr == "" {
+			t.Errorf("got %+v, want status 1 and a line", got)
+		}
+	})
 	t.Run("first datagram lost", func(t *testing.T) {
 		lossy := conns.ListenUDP(t)
 		client := command.StartCmd(t, exec.Command(echo, "-to", lossy.LocalAddr().String(),
