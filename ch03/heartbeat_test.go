@@ -30,18 +30,17 @@ type heartbeatSide struct {
 
 	pinger sync.WaitGroup
 	reset  chan time.Duration
-	gone   context.Context // done when the Pinger has returned: nothing receives resets
+	done   chan struct{} // closed when the Pinger has returned: nothing receives resets
 }
 
 // heartbeatStart pings until ctx ends. The caller calls end.
 func heartbeatStart(ctx context.Context, name string, conn net.Conn,
 	log func(string, ...any)) *heartbeatSide {
-	gone, cancel := context.WithCancel(context.Background())
-	s := &heartbeatSide{name: name, conn: conn, log: log, gone: gone,
-		reset: make(chan time.Duration, 1)}
+	s := &heartbeatSide{name: name, conn: conn, log: log,
+		reset: make(chan time.Duration, 1), done: make(chan struct{})}
 	s.reset <- heartbeatInterval
 	s.pinger.Go(func() {
-		defer cancel()
+		defer close(s.done)
 		ch03.Pinger(ctx, conn, s.reset)
 	})
 	return s
@@ -55,7 +54,7 @@ func (s *heartbeatSide) write(message string) error {
 	}
 	select {
 	case s.reset <- 0:
-	case <-s.gone.Done():
+	case <-s.done:
 	}
 	return nil
 }
