@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"testing"
+	"time"
 
 	"network-programming-with-go/ch03"
 	"network-programming-with-go/ch03/internal/conns"
@@ -57,26 +59,38 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// When a handler returns, its conn is closed; the server goes on.
+// When a handler has ended, however it ended, its conn is closed and the server goes on.
 func TestServeClosesConn(t *testing.T) {
-	leak.Check(t)
-	l := conns.Listen(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	served := make(chan error, 1)
-	go func() { served <- ch03.Serve(ctx, l, func(context.Context, net.Conn) {}) }()
-	for range 2 {
-		client, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer client.Close()
-		if n, err := client.Read(make([]byte, 1)); err != io.EOF {
-			t.Errorf("client's Read = %d, %v; want io.EOF", n, err)
-		}
-	}
-	cancel()
-	if err := <-served; err != nil {
-		t.Errorf("Serve = %v, want nil", err)
+	for _, tt := range []struct {
+		name   string
+		handle func(context.Context, net.Conn)
+	}{
+		{"return", func(context.Context, net.Conn) {}},
+		{"close", func(_ context.Context, conn net.Conn) { conn.Close() }},
+		{"runtime.Goexit", func(context.Context, net.Conn) { runtime.Goexit() }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			leak.Check(t)
+			l := conns.Listen(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			served := make(chan error, 1)
+			go func() { served <- ch03.Serve(ctx, l, tt.handle) }()
+			for range 2 {
+				client, err := net.Dial("tcp", l.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer client.Close()
+				client.SetReadDeadline(time.Now().Add(time.Minute)) // cannot fail: it is open
+				if n, err := client.Read(make([]byte, 1)); err != io.EOF {
+					t.Errorf("client's Read = %d, %v; want io.EOF", n, err)
+				}
+			}
+			cancel()
+			if err := <-served; err != nil {
+				t.Errorf("Serve = %v, want nil", err)
+			}
+		})
 	}
 }
