@@ -22,6 +22,8 @@ type pingReset struct {
 func TestPingerIntervals(t *testing.T) {
 	const s = time.Second
 	every30 := []string{"ping 30s", "ping 1m0s", "ping 1m30s"}
+	every50 := []string{"ping 50s", "ping 1m40s"}
+	restarted := []string{"ping 1m5s", "ping 1m45s"} // every 40 s, from 25 s on
 	for _, tt := range []struct {
 		name   string
 		resets []pingReset // those at 0 s wait in the channel
@@ -29,19 +31,14 @@ func TestPingerIntervals(t *testing.T) {
 	}{
 		{"nil channel: 30 s", nil, every30},
 		{"no interval: 30 s", []pingReset{}, every30},
-		{"interval at the start", []pingReset{{at: 0, value: 50 * s}},
-			[]string{"ping 50s", "ping 1m40s"}},
-		{"0 at the start: 30 s", []pingReset{{at: 0, value: 0}}, every30},
-		{"the last of several", []pingReset{{at: 0, value: s}, {at: 0, value: 2 * s},
-			{at: 0, value: 50 * s}}, []string{"ping 50s", "ping 1m40s"}},
-		{"0 restarts", []pingReset{{at: 0, value: 40 * s}, {at: 25 * s, value: 0}},
-			[]string{"ping 1m5s", "ping 1m45s"}},
-		{"below 0 restarts", []pingReset{{at: 0, value: 40 * s}, {at: 25 * s, value: -s}},
-			[]string{"ping 1m5s", "ping 1m45s"}},
-		{"above 0 is the new interval", []pingReset{{at: 25 * s, value: 50 * s}},
-			[]string{"ping 1m15s"}},
-		{"often enough: no ping", []pingReset{{at: 29 * s}, {at: 58 * s}, {at: 87 * s},
-			{at: 116 * s}}, nil},
+		{"interval at the start", []pingReset{{value: 50 * s}}, every50},
+		{"0 at the start: 30 s", []pingReset{{value: 0}}, every30},
+		{"the last of several", []pingReset{{value: s}, {value: 2 * s}, {value: 50 * s}}, every50},
+		{"0 restarts", []pingReset{{value: 40 * s}, {at: 25 * s}}, restarted},
+		{"below 0 restarts", []pingReset{{value: 40 * s}, {at: 25 * s, value: -s}}, restarted},
+		{"new interval", []pingReset{{at: 25 * s, value: 50 * s}}, []string{"ping 1m15s"}},
+		{"often: no ping", []pingReset{{at: 29 * s}, {at: 58 * s}, {at: 87 * s}, {at: 116 * s}},
+			nil},
 		{"closed: no more resets", []pingReset{{at: 10 * s, last: true}}, every30},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -60,7 +57,8 @@ func TestPingerIntervals(t *testing.T) {
 						reset <- r.value
 					}
 				}
-				w := pingRun(t, &pingWriter{}, reset)
+				w := new(pingWriter)
+				pingRun(t, w, reset)
 				if !slices.Equal(w.log, tt.want) {
 					t.Errorf("pings: %v\nwant:  %v", w.log, tt.want)
 				}
@@ -72,26 +70,32 @@ func TestPingerIntervals(t *testing.T) {
 
 // After a failed write Pinger returns at once, whatever the state of its timer.
 func TestPingerEndsWithWriter(t *testing.T) {
-	for name, w := range map[string]*pingWriter{
-		"first write":  {fails: 1},
-		"second write": {fails: 2},
-		"short write":  {fails: 1, short: true},
+	for _, tt := range []struct {
+		name  string
+		w     *pingWriter
+		every time.Duration
+		want  time.Duration
+	}{
+		{"first write", &pingWriter{fails: 1}, 0, 30 * time.Second},
+		{"second write", &pingWriter{fails: 2}, 0, time.Minute},
+		{"short write", &pingWriter{fails: 1, short: true}, 0, 30 * time.Second},
+		{"shortest interval", &pingWriter{fails: 2}, 1, 2}, // ns
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w.start = time.Now()
-				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-				defer cancel()
-				ch03.Pinger(ctx, w, nil) // the bubble would report a deadlock
-				want := time.Duration(w.fails) * ch03.DefaultPingInterval
-				if got := time.Since(w.start); got != want {
-					t.Errorf("Pinger returned after %v, want %v", got, want)
+				reset := make(chan time.Duration, 1)
+				reset <- tt.every
+				tt.w.start = time.Now()
+				ch03.Pinger(t.Context(), tt.w, reset) // the bubble would report a deadlock
+				if got := time.Since(tt.w.start); got != tt.want {
+					t.Errorf("Pinger returned after %v, want %v", got, tt.want)
 				}
 			})
 		})
 	}
 }
 
+// The end of ctx ends Pinger at once, also if it came before the call.
 func TestPingerEndsWithContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -126,9 +130,8 @@ func TestPingerResetDuringWrite(t *testing.T) {
 			}
 			sent = time.Now()
 			reset <- 0
-			reset <- 0
 			if got := time.Since(sent); got != 0 {
-				t.Errorf("the sends took %v without a write, want 0s", got)
+				t.Errorf("the send took %v without a write, want 0s", got)
 			}
 		})
 		pingRun(t, w, reset)
@@ -188,11 +191,10 @@ func (w *pingWriter) Write(p []byte) (int, error) {
 }
 
 // pingRun runs a Pinger for 119 seconds.
-func pingRun(t *testing.T, w *pingWriter, reset <-chan time.Duration) *pingWriter {
+func pingRun(t *testing.T, w *pingWriter, reset <-chan time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 119*time.Second)
 	defer cancel()
 	w.start = time.Now()
 	ch03.Pinger(ctx, w, reset)
-	return w
 }
