@@ -52,6 +52,8 @@ func TestTimeoutWithDeadlines(t *testing.T) {
 	})
 	t.Run("closed", func(t *testing.T) {
 		deadlinePipe(t, func(t *testing.T, conn, _ net.Conn) {
+			conn.Read(make([]byte, 1)) // times out, as the Write does
+			conn.Write(make([]byte, 1))
 			conn.Close()
 			for name, set := range map[string]func(time.Time) error{"": conn.SetDeadline,
 				"Read": conn.SetReadDeadline, "Write": conn.SetWriteDeadline} {
