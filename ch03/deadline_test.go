@@ -8,9 +8,11 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"network-programming-with-go/ch03/internal/conns"
 )
 
-// A read that waits for too long fails with a timeout. The connection is still good.
+// A read that waits too long times out. The connection still works.
 func TestDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		local, remote := net.Pipe()
@@ -22,28 +24,28 @@ func TestDeadline(t *testing.T) {
 		_, err := local.Read(make([]byte, 1))
 		deadlineCheck(t, "Read", err)
 		if got := time.Since(start); got != timeout {
-			t.Errorf("Read gave up after %v, want %v", got, timeout)
+			t.Errorf("Read timed out after %v, want %v", got, timeout)
 		}
 		t.Logf("after %v: %v", time.Since(start), err)
-		_, err = local.Write([]byte("x")) // nobody reads, so it would wait
+		_, err = local.Write([]byte("x")) // the peer does not read, so it would block
 		deadlineCheck(t, "Write after the deadline", err)
-		_, err = local.Read(make([]byte, 1)) // a deadline is a moment: it stays passed
+		_, err = local.Read(make([]byte, 1)) // a deadline that has passed stays so
 		deadlineCheck(t, "second Read", err)
 		if got := time.Since(start); got != timeout {
 			t.Errorf("Write and Read after the deadline waited until %v", got)
 		}
 
-		local.SetDeadline(time.Time{}) // none: all as before
-		go remote.Write([]byte("x"))   // a failure shows in the read
+		local.SetDeadline(time.Time{}) // no deadline
+		go remote.Write([]byte("x"))   // an error shows in the read
 		if n, err := local.Read(make([]byte, 1)); n != 1 || err != nil {
 			t.Errorf("Read without deadline = %d, %v; want 1, nil", n, err)
 		}
 	})
 }
 
-// Reading and writing have a deadline each.
+// Reads and writes have separate deadlines.
 func TestDeadlineOfOneDirection(t *testing.T) {
-	local, remote := deadlinePair(t)
+	local, remote := conns.TCPPair(t)
 	if err := local.SetReadDeadline(time.Unix(1, 0)); err != nil {
 		t.Fatal(err)
 	}
@@ -53,20 +55,20 @@ func TestDeadlineOfOneDirection(t *testing.T) {
 		t.Errorf("Write past the read deadline = %v, want nil", err)
 	}
 	if _, err := remote.Read(make([]byte, 1)); err != nil {
-		t.Errorf("the peer's Read = %v, want nil: it knows nothing of our deadlines", err)
+		t.Errorf("the peer's Read = %v, want nil: our deadlines are local", err)
 	}
 }
 
-// Bytes that arrive after a timeout, or while nobody reads, are not lost.
+// Bytes that arrive after a timeout are not lost.
 func TestDeadlineLosesNothing(t *testing.T) {
-	local, remote := deadlinePair(t)
+	local, remote := conns.TCPPair(t)
 	if err := local.SetReadDeadline(time.Unix(1, 0)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := remote.Write([]byte("late")); err != nil {
 		t.Fatal(err)
 	}
-	_, err := local.Read(make([]byte, 4)) // even if the bytes are there already
+	_, err := local.Read(make([]byte, 4)) // fails even if the bytes have arrived
 	deadlineCheck(t, "Read", err)
 	if err := local.SetReadDeadline(time.Time{}); err != nil {
 		t.Fatal(err)
@@ -77,8 +79,8 @@ func TestDeadlineLosesNothing(t *testing.T) {
 	}
 }
 
-// A deadline in the past interrupts a read that another goroutine is blocked in, and
-// leaves the connection open: the way to stop a reader, but still say goodbye.
+// A deadline in the past interrupts a read in another goroutine and leaves the connection
+// open: a program can stop its reader and still write.
 func TestDeadlineInterruptsRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		local, remote := net.Pipe()
@@ -92,7 +94,7 @@ func TestDeadlineInterruptsRead(t *testing.T) {
 		local.SetReadDeadline(time.Unix(1, 0)) // cannot fail: local is open
 		deadlineCheck(t, "Read", <-read)
 
-		go local.Write([]byte("goodbye")) // a failure shows in the read
+		go local.Write([]byte("goodbye")) // an error shows in the read
 		got := make([]byte, 7)
 		if _, err := io.ReadFull(remote, got); err != nil || string(got) != "goodbye" {
 			t.Errorf("the peer read %q, %v; want goodbye", got, err)
@@ -100,12 +102,12 @@ func TestDeadlineInterruptsRead(t *testing.T) {
 	})
 }
 
-// A write that timed out has sent a part: the count says how much.
+// A write that timed out may have sent a part: the count says how much.
 func TestDeadlineCutsWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		local, remote := net.Pipe()
 		t.Cleanup(func() { local.Close(); remote.Close() })
-		go io.ReadFull(remote, make([]byte, 3)) // three bytes, and no more
+		go io.ReadFull(remote, make([]byte, 3)) // three bytes, not more
 		local.SetWriteDeadline(time.Now().Add(time.Second))
 		n, err := local.Write([]byte("hello"))
 		deadlineCheck(t, "Write", err)
@@ -121,25 +123,4 @@ func deadlineCheck(t *testing.T, call string, err error) {
 		!errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("%s error = %v, want os.ErrDeadlineExceeded, a timeout", call, err)
 	}
-}
-
-// deadlinePair returns both ends of a TCP connection over loopback.
-func deadlinePair(t *testing.T) (local, remote net.Conn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	local, err = net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { local.Close() })
-	remote, err = l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { remote.Close() })
-	return local, remote
 }

@@ -10,18 +10,20 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"network-programming-with-go/ch03/internal/conns"
 )
 
-// Cancelling ends a dial at the moment of the call, however long its limit is.
+// Canceling ends a dial at once, however long its timeout is.
 func TestDialContextCancel(t *testing.T) {
-	address := dialCancelListen(t)
+	address := conns.Listen(t).Addr().String()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		const delay = 2 * time.Second
 		start := time.Now()
 		time.AfterFunc(delay, cancel)
-		d := net.Dialer{Timeout: time.Hour, ControlContext: dialCancelNoAnswer}
+		d := net.Dialer{Timeout: time.Hour, ControlContext: dialCancelSilent}
 		conn, err := d.DialContext(ctx, "tcp", address)
 		if err == nil {
 			conn.Close()
@@ -35,11 +37,11 @@ func TestDialContextCancel(t *testing.T) {
 
 // One cancel ends many dials.
 func TestDialContextCancelMany(t *testing.T) {
-	address := dialCancelListen(t)
+	address := conns.Listen(t).Addr().String()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		d := net.Dialer{ControlContext: dialCancelNoAnswer}
+		d := net.Dialer{ControlContext: dialCancelSilent}
 		errs := make([]error, 10)
 		var dials sync.WaitGroup
 		for i := range errs {
@@ -60,15 +62,15 @@ func TestDialContextCancelMany(t *testing.T) {
 	})
 }
 
-// A context that has ended already connects nowhere: the hook is not even called.
-func TestDialContextCancelledBefore(t *testing.T) {
+// If the context was canceled before, no socket is made: the hook is not called.
+func TestDialContextCanceledBefore(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	d := net.Dialer{Control: func(_, _ string, _ syscall.RawConn) error {
-		t.Error("the dial went on to make a socket")
+		t.Error("the dial made a socket")
 		return nil
 	}}
-	conn, err := d.DialContext(ctx, "tcp", dialCancelListen(t))
+	conn, err := d.DialContext(ctx, "tcp", conns.Listen(t).Addr().String())
 	if err == nil {
 		conn.Close()
 	}
@@ -76,13 +78,13 @@ func TestDialContextCancelledBefore(t *testing.T) {
 	t.Log(err)
 }
 
-// The dial's error does not say who cancelled and why. context.Cause does.
+// The error of the dial does not say why it was canceled. context.Cause does.
 func TestDialContextCancelCause(t *testing.T) {
 	reason := errors.New("another mirror was faster")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(reason)
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", dialCancelListen(t))
+	conn, err := d.DialContext(ctx, "tcp", conns.Listen(t).Addr().String())
 	if err == nil {
 		conn.Close()
 	}
@@ -93,8 +95,8 @@ func TestDialContextCancelCause(t *testing.T) {
 	}
 }
 
-// dialCancelCheck wants context.Canceled, and nothing that looks like a timeout: a
-// program tries again after a timeout, but not after its user pressed Ctrl-C.
+// dialCancelCheck wants context.Canceled and no timeout: a program retries after a
+// timeout, but not after its user pressed Ctrl-C.
 func dialCancelCheck(t *testing.T, err error) {
 	t.Helper()
 	if !errors.Is(err, context.Canceled) {
@@ -102,22 +104,12 @@ func dialCancelCheck(t *testing.T, err error) {
 	}
 	if netErr, ok := errors.AsType[net.Error](err); !ok || netErr.Timeout() ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("DialContext error = %v, want a net.Error that is no timeout", err)
+		t.Errorf("DialContext error = %v, want a net.Error that is not a timeout", err)
 	}
 }
 
-// dialCancelNoAnswer is called in place of a host that does not answer.
-func dialCancelNoAnswer(ctx context.Context, _, _ string, _ syscall.RawConn) error {
+// dialCancelSilent plays a host that does not respond.
+func dialCancelSilent(ctx context.Context, _, _ string, _ syscall.RawConn) error {
 	<-ctx.Done()
 	return ctx.Err()
-}
-
-func dialCancelListen(t *testing.T) (address string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l.Addr().String()
 }

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// A function of net.Conn works over every stream, on every system, and needs no network
-// to be tested. Ask for *net.TCPConn only where it does what a net.Conn cannot.
+// A function that takes a net.Conn works over every kind of stream and is tested without
+// a network. Ask for a *net.TCPConn only for what a net.Conn cannot do.
 func TestNetConnIsEnough(t *testing.T) {
 	for _, network := range []string{"tcp4", "tcp6", "unix", "net.Pipe"} {
 		t.Run(network, func(t *testing.T) {
@@ -21,30 +21,30 @@ func TestNetConnIsEnough(t *testing.T) {
 			peers.Go(func() { dialConnServe(server) })
 			got, err := dialConnAsk(client, "hello")
 			if err != nil || got != `"hello" has 5 bytes` {
-				t.Errorf("answer = %q, %v", got, err)
+				t.Errorf("response = %q, %v", got, err)
 			}
 			t.Logf("%T to %v: %s", client, client.RemoteAddr(), got)
 		})
 	}
 }
 
-// dialConnAsk sends a question in 5 bytes and returns the answer.
-func dialConnAsk(conn net.Conn, question string) (string, error) {
+// dialConnAsk sends a request of 5 bytes and returns the response.
+func dialConnAsk(conn net.Conn, request string) (string, error) {
 	defer conn.Close()
-	if _, err := io.WriteString(conn, question); err != nil {
+	if _, err := io.WriteString(conn, request); err != nil {
 		return "", err
 	}
-	answer, err := io.ReadAll(conn)
-	return string(answer), err
+	response, err := io.ReadAll(conn)
+	return string(response), err
 }
 
 func dialConnServe(conn net.Conn) {
 	defer conn.Close()
-	question := make([]byte, 5)
-	if _, err := io.ReadFull(conn, question); err != nil {
-		return // shows in the answer
+	request := make([]byte, 5)
+	if _, err := io.ReadFull(conn, request); err != nil {
+		return // shows in the response
 	}
-	fmt.Fprintf(conn, "%q has %d bytes", question, len(question)) // as above
+	fmt.Fprintf(conn, "%q has %d bytes", request, len(request)) // an error shows there too
 }
 
 func dialConnPair(t *testing.T, network string) (client, server net.Conn) {

@@ -8,13 +8,15 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"network-programming-with-go/ch03/internal/conns"
 )
 
-// A dial ends at the earliest of what limits it: its context or the dialer's own.
+// A dial ends at the earliest of its limits: those of its context and of the dialer.
 func TestDialContext(t *testing.T) {
-	address := dialContextListen(t).Addr().String()
+	address := conns.Listen(t).Addr().String()
 	const none = time.Duration(0)
-	for _, tc := range []struct {
+	for _, tt := range []struct {
 		name                     string
 		ctx, timeout, from, want time.Duration
 	}{
@@ -24,18 +26,18 @@ func TestDialContext(t *testing.T) {
 		{"the earliest of all", 5 * time.Second, 3 * time.Second, 4 * time.Second,
 			3 * time.Second},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
 				ctx := t.Context()
-				if tc.ctx > 0 {
+				if tt.ctx > 0 {
 					var cancel context.CancelFunc
-					ctx, cancel = context.WithTimeout(ctx, tc.ctx)
+					ctx, cancel = context.WithTimeout(ctx, tt.ctx)
 					defer cancel()
 				}
-				d := net.Dialer{Timeout: tc.timeout, ControlContext: dialContextNoAnswer}
-				if tc.from > 0 {
-					d.Deadline = start.Add(tc.from)
+				d := net.Dialer{Timeout: tt.timeout, ControlContext: dialContextSilent}
+				if tt.from > 0 {
+					d.Deadline = start.Add(tt.from)
 				}
 				conn, err := d.DialContext(ctx, "tcp", address)
 				if err == nil {
@@ -47,8 +49,8 @@ func TestDialContext(t *testing.T) {
 				if netErr, ok := errors.AsType[net.Error](err); !ok || !netErr.Timeout() {
 					t.Errorf("DialContext error = %v, want a net.Error timeout", err)
 				}
-				if got := time.Since(start); got != tc.want {
-					t.Errorf("DialContext gave up after %v, want %v", got, tc.want)
+				if got := time.Since(start); got != tt.want {
+					t.Errorf("DialContext timed out after %v, want %v", got, tt.want)
 				}
 				t.Logf("after %v: %v", time.Since(start), err)
 			})
@@ -56,16 +58,16 @@ func TestDialContext(t *testing.T) {
 	}
 }
 
-// dialContextNoAnswer is called in place of a host that does not answer.
-func dialContextNoAnswer(ctx context.Context, _, _ string, _ syscall.RawConn) error {
-	<-ctx.Done() // of the dial: its deadline is the earliest of all
+// dialContextSilent plays a host that does not respond.
+func dialContextSilent(ctx context.Context, _, _ string, _ syscall.RawConn) error {
+	<-ctx.Done() // the context of this dial has the earliest deadline
 	return ctx.Err()
 }
 
-// The context is for dialing. It does not end the connection that came of it: that
-// takes deadlines, or a context.AfterFunc that closes it.
+// The context of a dial does not end the connection that it returns. Deadlines do, or a
+// context.AfterFunc that closes it.
 func TestDialContextDoesNotGovernConn(t *testing.T) {
-	l := dialContextListen(t)
+	l := conns.Listen(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var d net.Dialer
@@ -90,14 +92,4 @@ func TestDialContextDoesNotGovernConn(t *testing.T) {
 	if _, err := conn.Write([]byte("x")); err != nil {
 		t.Errorf("Write after the end of the dial's context = %v, want nil", err)
 	}
-}
-
-func dialContextListen(t *testing.T) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l
 }

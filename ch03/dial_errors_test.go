@@ -15,9 +15,11 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"network-programming-with-go/ch03/internal/conns"
 )
 
-// How to tell the errors of a connection apart: by what they match, never by text.
+// How to tell the errors of a connection apart: by what they match, not by their text.
 func TestDialErrors(t *testing.T) {
 	matchers := []struct {
 		name  string
@@ -48,18 +50,19 @@ func TestDialErrors(t *testing.T) {
 		{"io.EOF", dialErrorIs(io.EOF)},
 	}
 	table := "what happened, and what its error matches:\n"
-	for _, tc := range []struct {
+	for _, tt := range []struct {
 		cause string
 		do    func(t *testing.T) error
 		want  string // the matchers' names
 	}{
-		{"dial: nobody listens", dialErrRefused, "ECONNREFUSED"},
+		{"dial: nothing listens on the port",
+			func(t *testing.T) error { return dialErrTo(conns.Refused(t))(t) }, "ECONNREFUSED"},
 		{"dial: Dialer.Timeout or the context's deadline passes", dialErrTimeout,
 			"Timeout() context.DeadlineExceeded"},
-		{"dial: the context is cancelled", dialErrCancelled, "context.Canceled"},
+		{"dial: the context is canceled", dialErrCanceled, "context.Canceled"},
 		{"dial: no such name", dialErrDNS(dialErrNotFound),
 			"*net.DNSError DNSError.IsNotFound"},
-		{"dial: the name server does not answer", dialErrDNS(nil),
+		{"dial: the name server does not respond", dialErrDNS(nil),
 			"Timeout() *net.DNSError"},
 		{"dial: no port in the address", dialErrTo("192.0.2.1"), "*net.AddrError"},
 		{"dial: no such service as port", dialErrTo("192.0.2.1:no-such-service"),
@@ -74,8 +77,8 @@ func TestDialErrors(t *testing.T) {
 		{"read or write: we have closed", dialErrRead((*net.TCPConn).Write,
 			func(local, _ *net.TCPConn) { local.Close() }), "net.ErrClosed"},
 	} {
-		t.Run(tc.cause, func(t *testing.T) {
-			err := tc.do(t)
+		t.Run(tt.cause, func(t *testing.T) {
+			err := tt.do(t)
 			var matches []string
 			for _, m := range matchers {
 				if m.match(err) {
@@ -83,10 +86,10 @@ func TestDialErrors(t *testing.T) {
 				}
 			}
 			got := strings.Join(matches, " ")
-			if err == nil || got != tc.want {
-				t.Errorf("error %v\nmatches %s, want %s", err, got, tc.want)
+			if err == nil || got != tt.want {
+				t.Errorf("error %v\nmatches %s, want %s", err, got, tt.want)
 			}
-			table += fmt.Sprintf("  %-54s %-38s %v\n", tc.cause, got, err)
+			table += fmt.Sprintf("  %-54s %-38s %v\n", tt.cause, got, err)
 		})
 	}
 	t.Log(table)
@@ -109,20 +112,11 @@ func dialErrTo(address string) func(*testing.T) error {
 	}
 }
 
-func dialErrRefused(t *testing.T) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close() // nobody listens on its port now
-	return dialErrTo(l.Addr().String())(t)
-}
-
-// A timeout on a real network may match os.ErrDeadlineExceeded in place of context's:
-// test for Timeout(), or see DialTimeout.
+// A timeout on a real network may match os.ErrDeadlineExceeded instead: test for
+// Timeout().
 func dialErrTimeout(t *testing.T) error { return dialErrHook(t, time.Second, time.Hour) }
 
-func dialErrCancelled(t *testing.T) error { return dialErrHook(t, time.Hour, time.Second) }
+func dialErrCanceled(t *testing.T) error { return dialErrHook(t, time.Hour, time.Second) }
 
 func dialErrHook(t *testing.T, timeout, cancel time.Duration) (err error) {
 	synctest.Test(t, func(t *testing.T) {
@@ -132,7 +126,7 @@ func dialErrHook(t *testing.T, timeout, cancel time.Duration) (err error) {
 		d := net.Dialer{
 			Timeout: timeout,
 			ControlContext: func(ctx context.Context, _, _ string, _ syscall.RawConn) error {
-				<-ctx.Done() // a host that does not answer
+				<-ctx.Done() // a host that does not respond
 				return ctx.Err()
 			},
 		}
@@ -141,22 +135,22 @@ func dialErrHook(t *testing.T, timeout, cancel time.Duration) (err error) {
 	return err
 }
 
-// dialErrDNS dials a name, asking a name server that exists in this test only, and that
-// keeps silent if serve is nil. If the context's deadline passes first, the *net.DNSError
-// matches context.DeadlineExceeded as well. Not in a
-// bubble: the resolver has state that lives as long as the process.
-func dialErrDNS(serve func(query []byte) (answer []byte)) func(*testing.T) error {
+// dialErrDNS looks up a name with a name server that exists in this test only and is
+// silent if serve is nil. If the deadline of a context passes first, the *net.DNSError
+// matches context.DeadlineExceeded too. Not in a bubble: the resolver's state outlives
+// it.
+func dialErrDNS(serve func(query []byte) (response []byte)) func(*testing.T) error {
 	return func(t *testing.T) error {
 		var asked atomic.Bool
 		d := net.Dialer{Resolver: &net.Resolver{
 			PreferGo: true,
 			Dial: func(_ context.Context, network, _ string) (net.Conn, error) {
 				asked.Store(true)
-				if serve == nil { // what the resolver has after its 5 seconds
+				if serve == nil { // what the resolver gets after 5 s
 					return nil, &net.OpError{Op: "read", Net: network,
 						Err: os.ErrDeadlineExceeded}
 				}
-				local, remote := net.Pipe() // no PacketConn: DNS as over TCP
+				local, remote := net.Pipe() // not a PacketConn: DNS as over TCP
 				go dialErrServe(remote, serve)
 				return local, nil
 			},
@@ -174,48 +168,33 @@ func dialErrServe(conn net.Conn, serve func([]byte) []byte) {
 	for {
 		var size [2]byte // RFC 1035, section 4.2.2: length, then message
 		if _, err := io.ReadFull(conn, size[:]); err != nil {
-			return // the resolver hung up
+			return // the resolver has closed it
 		}
 		query := make([]byte, binary.BigEndian.Uint16(size[:]))
 		if _, err := io.ReadFull(conn, query); err != nil {
 			return
 		}
-		answer := serve(query)
-		size = [2]byte(binary.BigEndian.AppendUint16(nil, uint16(len(answer))))
-		conn.Write(append(size[:], answer...)) // a failure shows in the next read
+		response := serve(query)
+		size = [2]byte(binary.BigEndian.AppendUint16(nil, uint16(len(response))))
+		conn.Write(append(size[:], response...)) // an error shows in the next read
 	}
 }
 
-// dialErrNotFound turns a query into its answer NXDOMAIN (RFC 1035, section 4.1.1).
+// dialErrNotFound turns a query into the response NXDOMAIN (RFC 1035, section 4.1.1).
 func dialErrNotFound(query []byte) []byte {
-	answer := bytes.Clone(query)
-	answer[2] |= 0x80    // QR: an answer
-	answer[3] = 0x80 | 3 // RA, RCODE 3: the name does not exist
-	return answer
+	response := bytes.Clone(query)
+	response[2] |= 0x80    // QR: a response
+	response[3] = 0x80 | 3 // RA, RCODE 3: the name does not exist
+	return response
 }
 
-// dialErrRead returns the error of op after happen has happened to its connection; an
-// error of happen would show in that.
+// dialErrRead returns the error of op on a connection to which happen was done.
 func dialErrRead(op func(*net.TCPConn, []byte) (int, error),
 	happen func(local, peer *net.TCPConn)) func(*testing.T) error {
 	return func(t *testing.T) error {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		local, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer local.Close()
-		peer, err := l.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer peer.Close()
-		happen(local.(*net.TCPConn), peer.(*net.TCPConn))
-		_, err = op(local.(*net.TCPConn), make([]byte, 1))
+		local, peer := conns.TCPPair(t)
+		happen(local, peer)
+		_, err := op(local, make([]byte, 1))
 		return err
 	}
 }

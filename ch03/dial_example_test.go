@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Connect, exchange, end: the client asks and says that it has finished, the server
-// answers and hangs up.
+// Connect, exchange, end: the client sends a request and half-closes, the server responds
+// and closes.
 func Example_dial() {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -20,14 +20,14 @@ func Example_dial() {
 	server.Go(func() {
 		conn, err := l.Accept()
 		if err != nil {
-			return // l was closed: the client says why
+			return // l was closed: the client prints why
 		}
 		defer conn.Close()
-		question, err := io.ReadAll(conn)
+		request, err := io.ReadAll(conn)
 		if err != nil {
-			return // the client is gone, and so is its question
+			return // the client was reset
 		}
-		fmt.Fprintf(conn, "%q has %d bytes", question, len(question)) // EOF if it fails
+		fmt.Fprintf(conn, "%q has %d bytes", request, len(request)) // an error shows as EOF
 	})
 
 	conn, err := net.Dial("tcp", l.Addr().String())
@@ -40,12 +40,12 @@ func Example_dial() {
 		fmt.Println(err)
 		return
 	}
-	if err := conn.(*net.TCPConn).CloseWrite(); err != nil { // the end of the question
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil { // the end of the request
 		fmt.Println(err)
 		return
 	}
-	answer, err := io.ReadAll(conn)
-	fmt.Println(string(answer), err)
+	response, err := io.ReadAll(conn)
+	fmt.Println(string(response), err)
 	server.Wait()
 	// Output: "hello" has 5 bytes <nil>
 }

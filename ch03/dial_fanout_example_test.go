@@ -26,7 +26,7 @@ func ExampleDialFirst() {
 
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	conn, err := ch03.DialFirst(ctx, "tcp", down.Addr().String(), up.Addr().String())
+	conn, err := ch03.DialFirst(ctx, nil, "tcp", down.Addr().String(), up.Addr().String())
 	if err != nil {
 		fmt.Println(err)
 		return

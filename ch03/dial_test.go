@@ -6,11 +6,13 @@ import (
 	"net"
 	"syscall"
 	"testing"
+
+	"network-programming-with-go/ch03/internal/conns"
 )
 
-// What one side writes the other reads, whole and in order; then the FIN is io.EOF.
+// What the client writes, the server reads, complete and in order. The FIN is io.EOF.
 func TestDial(t *testing.T) {
-	client, server := dialPair(t)
+	client, server := conns.TCPPair(t)
 	t.Logf("client %v -> %v, server %v <- %v", client.LocalAddr(), client.RemoteAddr(),
 		server.LocalAddr(), server.RemoteAddr())
 	if client.LocalAddr().String() != server.RemoteAddr().String() {
@@ -21,7 +23,7 @@ func TestDial(t *testing.T) {
 	if _, err := io.WriteString(client, sent); err != nil {
 		t.Fatal(err)
 	}
-	if err := client.Close(); err != nil { // before anybody has read a byte
+	if err := client.Close(); err != nil { // before the server has read a byte
 		t.Fatal(err)
 	}
 
@@ -37,27 +39,27 @@ func TestDial(t *testing.T) {
 	}
 }
 
-// CloseWrite ends one direction: "that was my question". The answer still comes.
+// CloseWrite ends one direction: the request is complete. The response still arrives.
 func TestDialHalfClose(t *testing.T) {
-	client, server := dialPair(t)
-	if _, err := io.WriteString(client, "question"); err != nil {
+	client, server := conns.TCPPair(t)
+	if _, err := io.WriteString(client, "request"); err != nil {
 		t.Fatal(err)
 	}
 	if err := client.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	question, err := io.ReadAll(server)
-	if err != nil || string(question) != "question" {
-		t.Fatalf("server read %q, %v; want the question", question, err)
+	request, err := io.ReadAll(server)
+	if err != nil || string(request) != "request" {
+		t.Fatalf("server read %q, %v; want the request", request, err)
 	}
-	if _, err := io.WriteString(server, "answer"); err != nil {
+	if _, err := io.WriteString(server, "response"); err != nil {
 		t.Fatalf("write to a peer that has half-closed: %v", err)
 	}
 	server.Close()
 
-	answer, err := io.ReadAll(client)
-	if err != nil || string(answer) != "answer" {
-		t.Errorf("client read %q, %v; want the answer", answer, err)
+	response, err := io.ReadAll(client)
+	if err != nil || string(response) != "response" {
+		t.Errorf("client read %q, %v; want the response", response, err)
 	}
 	if _, err := client.Write([]byte("more")); !errors.Is(err, syscall.EPIPE) &&
 		!errors.Is(err, syscall.Errno(10058)) { // WSAESHUTDOWN, on Windows
@@ -65,10 +67,10 @@ func TestDialHalfClose(t *testing.T) {
 	}
 }
 
-// SetLinger(0) makes Close send a RST: the peer gets an error in place of io.EOF, and
-// may lose what it has not read yet. A crashed or killed peer looks like this too.
+// SetLinger(0) makes Close send a reset (RST): the peer gets an error instead of io.EOF
+// and may lose what it has not read yet. A peer that crashed looks the same.
 func TestDialReset(t *testing.T) {
-	client, server := dialPair(t)
+	client, server := conns.TCPPair(t)
 	if err := client.SetLinger(0); err != nil {
 		t.Fatal(err)
 	}
@@ -81,62 +83,32 @@ func TestDialReset(t *testing.T) {
 	t.Log(err)
 }
 
-// A port that nobody listens on says so at once: no timeout is involved.
+// A port on which nothing listens refuses at once, without a timeout.
 func TestDialRefused(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close() // its port was free a moment ago and is again
-	conn, err := net.Dial("tcp", l.Addr().String())
+	conn, err := net.Dial("tcp", conns.Refused(t))
 	if err == nil {
 		conn.Close()
-		t.Skip("another program took the port in between")
 	}
 	if !errors.Is(err, syscall.ECONNREFUSED) &&
 		!errors.Is(err, syscall.Errno(10061)) { // WSAECONNREFUSED, on Windows
 		t.Errorf("Dial error = %v, want syscall.ECONNREFUSED", err)
 	}
 	if netErr, ok := errors.AsType[net.Error](err); !ok || netErr.Timeout() {
-		t.Errorf("Dial error = %v, want a net.Error that is no timeout", err)
+		t.Errorf("Dial error = %v, want a net.Error that is not a timeout", err)
 	}
 	t.Log(err)
 }
 
-// The listener's backlog accepts for it: a Dial succeeds before Accept is called.
+// Dial succeeds before Accept is called: the kernel completes the handshake and queues
+// the connection.
 func TestDialBeforeAccept(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	l := conns.Listen(t)
 	client, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
-		t.Fatalf("Dial while nobody accepts: %v", err)
+		t.Fatalf("Dial before Accept: %v", err)
 	}
 	defer client.Close()
 	if _, err := client.Write([]byte("x")); err != nil {
-		t.Errorf("Write while nobody accepts: %v", err)
+		t.Errorf("Write before Accept: %v", err)
 	}
-}
-
-// dialPair returns both ends of a TCP connection over loopback.
-func dialPair(t *testing.T) (client, server *net.TCPConn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	dialed, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { dialed.Close() })
-	accepted, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { accepted.Close() })
-	return dialed.(*net.TCPConn), accepted.(*net.TCPConn)
 }

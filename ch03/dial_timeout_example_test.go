@@ -22,9 +22,9 @@ func ExampleDialTimeout() {
 	conn, err := ch03.DialTimeout("tcp", l.Addr().String(), 5*time.Second)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		fmt.Println("no answer: the host is down, or a firewall is silent")
+		fmt.Println("no response: the host is down, or a firewall drops packets")
 	case errors.Is(err, syscall.ECONNREFUSED):
-		fmt.Println("the host is up, but nobody listens")
+		fmt.Println("the host is up, but nothing listens on the port")
 	case err != nil:
 		fmt.Println(err)
 	default:

@@ -18,11 +18,11 @@ import (
 
 const (
 	heartbeatInterval = 10 * time.Second // between pings when nothing else is written
-	heartbeatLimit    = 25 * time.Second // without a byte from the peer: it is gone
+	heartbeatLimit    = 25 * time.Second // after which a silent peer has gone
 )
 
-// heartbeatSide is one end of a connection that notices when the other end is gone. Each
-// side pings for the sake of the peer's deadline, and reads for its own.
+// heartbeatSide is one end of a connection that notices when the other end has gone. Each
+// side pings for the peer's deadline and reads for its own.
 type heartbeatSide struct {
 	name string
 	conn net.Conn
@@ -30,24 +30,23 @@ type heartbeatSide struct {
 
 	pinger sync.WaitGroup
 	reset  chan time.Duration
-	gone   context.Context // done when the Pinger has returned: nobody takes resets
+	done   chan struct{} // closed when the Pinger has returned: nothing receives resets
 }
 
-// heartbeatStart starts to ping until ctx ends. End it by end.
+// heartbeatStart pings until ctx ends. The caller calls end.
 func heartbeatStart(ctx context.Context, name string, conn net.Conn,
 	log func(string, ...any)) *heartbeatSide {
-	gone, cancel := context.WithCancel(context.Background())
-	s := &heartbeatSide{name: name, conn: conn, log: log, gone: gone,
-		reset: make(chan time.Duration, 1)}
+	s := &heartbeatSide{name: name, conn: conn, log: log,
+		reset: make(chan time.Duration, 1), done: make(chan struct{})}
 	s.reset <- heartbeatInterval
 	s.pinger.Go(func() {
-		defer cancel()
+		defer close(s.done)
 		ch03.Pinger(ctx, conn, s.reset)
 	})
 	return s
 }
 
-// write writes a message. It is as good as a ping, so the next ping can wait.
+// write writes a message and puts off the next ping, which the message replaces.
 func (s *heartbeatSide) write(message string) error {
 	s.log("%s writes %q", s.name, message)
 	if _, err := io.WriteString(s.conn, message); err != nil {
@@ -55,13 +54,13 @@ func (s *heartbeatSide) write(message string) error {
 	}
 	select {
 	case s.reset <- 0:
-	case <-s.gone.Done():
+	case <-s.done:
 	}
 	return nil
 }
 
-// read reads until the peer is silent for heartbeatLimit, or hangs up. Each byte moves
-// the deadline ahead, whatever it says.
+// read reads until the peer is silent for heartbeatLimit or closes. Each byte, of a ping
+// or a message, moves the deadline ahead.
 func (s *heartbeatSide) read() error {
 	buf := make([]byte, 1024)
 	for {
@@ -78,16 +77,16 @@ func (s *heartbeatSide) read() error {
 	}
 }
 
-// end closes the conn, which ends a ping being written, and waits for the Pinger.
+// end closes the conn, which ends a pending write, and waits for the Pinger.
 func (s *heartbeatSide) end(cancel context.CancelFunc) {
 	cancel()
 	s.conn.Close()
 	s.pinger.Wait()
 }
 
-// Both sides stay connected for as long as both live, with pings only where it is quiet.
-// Then the client falls silent, as if its machine had lost power: no FIN, no RST, nothing
-// that a read could return. The server finds out by its deadline.
+// Two sides stay connected, with pings only while a side is quiet. Then the client falls
+// silent, as if its machine had lost power: without a FIN or a reset no read returns. The
+// server notices by its deadline.
 func TestPingerAdvanceDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -104,7 +103,7 @@ func TestPingerAdvanceDeadline(t *testing.T) {
 		clientCtx, clientStop := context.WithCancel(t.Context())
 		serverCtx, serverStop := context.WithCancel(t.Context())
 		client := heartbeatStart(clientCtx, "client", local, log)
-		time.Sleep(time.Second) // so that the two do not ping at the same moment
+		time.Sleep(time.Second) // so that the two do not ping at the same time
 		server := heartbeatStart(serverCtx, "server", remote, log)
 
 		var readers sync.WaitGroup
@@ -121,7 +120,7 @@ func TestPingerAdvanceDeadline(t *testing.T) {
 		}
 		time.Sleep(15 * time.Second) // 40 s
 		log("the client's machine dies")
-		clientStop() // no pings of it; what it reads until the server ends, nobody sees
+		clientStop() // no more pings; it still reads, as this is a pipe
 		readers.Wait()
 		client.end(clientStop)
 
@@ -138,7 +137,7 @@ func TestPingerAdvanceDeadline(t *testing.T) {
 			` 21s  client reads "ping"`,
 			` 25s  client writes "hello"`,
 			` 25s  server reads "hello"`,
-			` 31s  client reads "ping"`, // the server's go on as before
+			` 31s  client reads "ping"`, // the server's interval is its own
 			` 35s  server reads "ping"`, // 10 s after the message, not at 30 s
 			` 40s  the client's machine dies`,
 			` 41s  client reads "ping"`,

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// BenchmarkListen shows what a connection costs: a listener of one's own, a connection to
-// one that is there, and a byte each way over a connection that is open already.
+// BenchmarkListen shows what connections cost: a new listener for each connection, a new
+// connection to a listener, and one byte each way over an open connection.
 func BenchmarkListen(b *testing.B) {
 	b.Run("listen, dial, accept", func(b *testing.B) {
 		b.ReportAllocs()
@@ -15,7 +15,7 @@ func BenchmarkListen(b *testing.B) {
 			client, server := listenBenchConnect(b, l)
 			listenBenchClose(b, client)
 			server.Close() // reset already
-			l.Close()      // nobody waits on it
+			l.Close()
 		}
 	})
 	b.Run("dial, accept", func(b *testing.B) {
@@ -56,8 +56,8 @@ func listenBench(b *testing.B) net.Listener {
 	return l
 }
 
-// listenBenchConnect needs no goroutine: the system completes the handshake before anybody
-// accepts.
+// listenBenchConnect needs no goroutine: the kernel completes the handshake before
+// Accept.
 func listenBenchConnect(b *testing.B, l net.Listener) (client, server net.Conn) {
 	b.Helper()
 	client, err := net.Dial("tcp", l.Addr().String())
@@ -70,8 +70,8 @@ func listenBenchConnect(b *testing.B, l net.Listener) (client, server net.Conn) 
 	return client, server
 }
 
-// listenBenchClose resets the connection: an orderly end would keep its port for a minute,
-// and there are not enough of them for a benchmark.
+// listenBenchClose resets the connection: an orderly end would keep its port for a minute
+// (TIME_WAIT), and a benchmark would run out of ports.
 func listenBenchClose(b *testing.B, client net.Conn) {
 	b.Helper()
 	if err := client.(*net.TCPConn).SetLinger(0); err != nil {

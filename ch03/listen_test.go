@@ -8,27 +8,27 @@ import (
 	"testing"
 )
 
-// Port 0 asks the system for a free port; Addr tells which one it gave.
+// Port 0 asks the operating system for a free port. Addr returns which one it is.
 func TestListener(t *testing.T) {
-	for _, tc := range []struct{ network, address, wantIP string }{
+	for _, tt := range []struct{ network, address, wantIP string }{
 		{"tcp", "127.0.0.1:0", "127.0.0.1"},
 		{"tcp4", "127.0.0.1:0", "127.0.0.1"},
 		{"tcp6", "[::1]:0", "::1"},
-		{"tcp4", "localhost:0", "127.0.0.1"}, // a name: its first address is taken
+		{"tcp4", "localhost:0", "127.0.0.1"}, // a name with several addresses: the first one
 	} {
-		t.Run(tc.network+" "+tc.address, func(t *testing.T) {
-			l := listenOrSkip(t, tc.network, tc.address)
+		t.Run(tt.network+" "+tt.address, func(t *testing.T) {
+			l := listenOrSkip(t, tt.network, tt.address)
 			bound := netip.MustParseAddrPort(l.Addr().String())
-			if bound.Addr().String() != tc.wantIP || bound.Port() == 0 {
-				t.Errorf("bound to %v, want %s and a port above 0", bound, tc.wantIP)
+			if bound.Addr().String() != tt.wantIP || bound.Port() == 0 {
+				t.Errorf("bound to %v, want %s and a port above 0", bound, tt.wantIP)
 			}
 			t.Logf("bound to %v (%v)", l.Addr(), l.Addr().Network())
 		})
 	}
 }
 
-// Without a host the listener answers on every interface, for the whole network to
-// reach. This test binds for a moment and accepts nothing.
+// Without a host the listener is bound to every interface, so the whole network can
+// connect. This test binds for a moment and accepts nothing.
 func TestListenerWithoutHostBindsEveryInterface(t *testing.T) {
 	l := listenOrSkip(t, "tcp4", ":0")
 	if bound := netip.MustParseAddrPort(l.Addr().String()); !bound.Addr().IsUnspecified() {
@@ -38,7 +38,7 @@ func TestListenerWithoutHostBindsEveryInterface(t *testing.T) {
 
 func TestListenerErrors(t *testing.T) {
 	busy := listenOrSkip(t, "tcp", "127.0.0.1:0").Addr().String()
-	for _, tc := range []struct {
+	for _, tt := range []struct {
 		name, network, address string
 		matches                func(error) bool
 	}{
@@ -59,16 +59,16 @@ func TestListenerErrors(t *testing.T) {
 			return ok
 		}},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			l, err := net.Listen(tc.network, tc.address)
+		t.Run(tt.name, func(t *testing.T) {
+			l, err := net.Listen(tt.network, tt.address)
 			if err == nil {
 				l.Close()
 			}
-			if !tc.matches(err) {
-				t.Errorf("Listen(%s, %s) error = %#v", tc.network, tc.address, err)
+			if !tt.matches(err) {
+				t.Errorf("Listen(%s, %s) error = %#v", tt.network, tt.address, err)
 			}
 			if _, ok := errors.AsType[*net.OpError](err); !ok {
-				t.Errorf("Listen(%s, %s) error is no *net.OpError", tc.network, tc.address)
+				t.Errorf("Listen(%s, %s) error is not a *net.OpError", tt.network, tt.address)
 			}
 			t.Log(err)
 		})
@@ -80,7 +80,7 @@ func listenAddrError(err error) bool {
 	return ok
 }
 
-// Close is the way to end an Accept that waits, and closing twice is no crime.
+// Close ends a pending Accept. Closing twice is safe.
 func TestListenerClosed(t *testing.T) {
 	l := listenOrSkip(t, "tcp", "127.0.0.1:0")
 	accepted := make(chan error, 1)
@@ -107,7 +107,7 @@ func TestListenerClosed(t *testing.T) {
 	again.Close()
 }
 
-// listenOrSkip skips the test where the system has no such address, as without IPv6.
+// listenOrSkip skips the test if the system has no such address, as without IPv6.
 func listenOrSkip(t *testing.T, network, address string) net.Listener {
 	t.Helper()
 	l, err := net.Listen(network, address)

@@ -11,8 +11,8 @@ import (
 	"network-programming-with-go/ch03"
 )
 
-// An io.Pipe stands for the connection, and the clock of a bubble for the real one: an
-// example has no testing.T, but to make a bubble a new one will do.
+// An io.Pipe plays the connection. The synctest bubble has a fake clock; it needs a
+// testing.T, which an example has not, so it is given a new one.
 func ExamplePinger() {
 	synctest.Test(new(testing.T), func(*testing.T) {
 		start := time.Now()
@@ -29,7 +29,7 @@ func ExamplePinger() {
 		}()
 		go func() {
 			time.Sleep(25 * time.Second)
-			log("reset: start anew")
+			log("reset: start again")
 			reset <- 0
 			time.Sleep(15 * time.Second)
 			log("reset: every 4 seconds")
@@ -52,7 +52,7 @@ func ExamplePinger() {
 	// Output:
 	//  10s  ping
 	//  20s  ping
-	//  25s  reset: start anew
+	//  25s  reset: start again
 	//  35s  ping
 	//  40s  reset: every 4 seconds
 	//  44s  ping

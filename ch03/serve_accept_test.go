@@ -16,37 +16,7 @@ import (
 	"network-programming-with-go/ch03"
 )
 
-// serveListener is a listener for a bubble: it accepts and fails as the test says.
-type serveListener struct {
-	accept func() (net.Conn, error) // called until the listener is closed
-	closed chan struct{}
-	calls  []time.Time // of Accept
-	closes atomic.Int32
-}
-
-func newServeListener(accept func() (net.Conn, error)) *serveListener {
-	return &serveListener{accept: accept, closed: make(chan struct{})}
-}
-
-func (l *serveListener) Accept() (net.Conn, error) {
-	l.calls = append(l.calls, time.Now())
-	if conn, err := l.accept(); conn != nil || err != nil {
-		return conn, err
-	}
-	<-l.closed
-	return nil, net.ErrClosed
-}
-
-func (l *serveListener) Addr() net.Addr { return &net.TCPAddr{} }
-
-func (l *serveListener) Close() error {
-	if l.closes.Add(1) == 1 {
-		close(l.closed)
-	}
-	return nil
-}
-
-// A server that has no file left must neither give up nor burn a core.
+// A server that is out of file descriptors must neither end nor burn a core.
 func TestServePausesAfterFailedAccept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -82,15 +52,9 @@ func TestServePausesAfterFailedAccept(t *testing.T) {
 	})
 }
 
-// serveAcceptTemporary says that it will pass, and nothing else.
-type serveAcceptTemporary struct{}
-
-func (serveAcceptTemporary) Error() string   { return "says Temporary alone" }
-func (serveAcceptTemporary) Temporary() bool { return true }
-
-// Which failures of an accept pass, and which end the server.
+// Which failures of Accept are retried, and which end the server.
 func TestServeRetries(t *testing.T) {
-	for _, tc := range []struct {
+	for _, tt := range []struct {
 		err    error
 		passes bool
 	}{
@@ -100,29 +64,38 @@ func TestServeRetries(t *testing.T) {
 		{serveAcceptError(syscall.ENOMEM), true},
 		{serveAcceptError(syscall.EPROTO), true},
 		{serveAcceptError(syscall.ECONNABORTED), true},
-		{fmt.Errorf("wrapped: %w", syscall.ECONNABORTED), true},             // by another listener
-		{fmt.Errorf("wrapped: %w", &net.DNSError{IsTemporary: true}), true}, // says Temporary
+		{serveAcceptError(syscall.Errno(10024)), true},          // WSAEMFILE
+		{serveAcceptError(syscall.Errno(10053)), true},          // WSAECONNABORTED
+		{serveAcceptError(syscall.Errno(10054)), true},          // WSAECONNRESET
+		{serveAcceptError(syscall.Errno(10055)), true},          // WSAENOBUFS
+		{fmt.Errorf("wrapped: %w", syscall.ECONNABORTED), true}, // by another listener
 		{serveAcceptError(syscall.EBADF), false},
 		{serveAcceptError(syscall.EINVAL), false},
-		{serveAcceptTemporary{}, true},
-		{serveAcceptError(os.ErrDeadlineExceeded), false}, // Temporary, but never over
+		{serveAcceptError(syscall.EOPNOTSUPP), false},
+		{serveAcceptError(os.ErrDeadlineExceeded), false}, // stays passed
+		{&net.DNSError{IsTemporary: true}, false},         // Temporary is deprecated
 		{io.EOF, false},
 		{net.ErrClosed, false},
 	} {
-		t.Run(tc.err.Error(), func(t *testing.T) {
+		t.Run(tt.err.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				errs := []error{tc.err, errors.New("the end")}
+				end := errors.New("the end")
+				errs := []error{tt.err, end}
 				l := newServeListener(func() (net.Conn, error) {
 					err := errs[0]
 					errs = errs[1:]
 					return nil, err
 				})
 				err := ch03.Serve(t.Context(), l, nil)
-				if passed := len(l.calls) == 2; passed != tc.passes {
-					t.Errorf("Serve tried again: %v, want %v", passed, tc.passes)
+				if passed := len(l.calls) == 2; passed != tt.passes {
+					t.Errorf("Serve retried: %v, want %v", passed, tt.passes)
 				}
-				if got := errors.Is(err, tc.err); got == tc.passes {
-					t.Errorf("Serve = %v, which is %v: %v", err, tc.err, got)
+				want := tt.err
+				if tt.passes {
+					want = end
+				}
+				if !errors.Is(err, want) {
+					t.Errorf("Serve = %v, want %v", err, want)
 				}
 			})
 		})
@@ -134,7 +107,7 @@ func serveAcceptError(err error) error {
 	return &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", err)}
 }
 
-// A conn that is accepted at the very end is closed: nobody would serve it.
+// A conn accepted after the end of ctx is closed and not served.
 func TestServeEndedBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -173,7 +146,7 @@ func TestServeReturnsOtherErrors(t *testing.T) {
 		conns := []net.Conn{server}
 		l := newServeListener(func() (net.Conn, error) {
 			if len(conns) == 0 {
-				return nil, net.ErrClosed // somebody else closed it
+				return nil, net.ErrClosed // closed by another goroutine
 			}
 			conn := conns[0]
 			conns = conns[1:]
@@ -181,7 +154,7 @@ func TestServeReturnsOtherErrors(t *testing.T) {
 		})
 		ended := false
 		err := ch03.Serve(t.Context(), l, func(ctx context.Context, _ net.Conn) {
-			<-ctx.Done() // the failure must reach the handlers too
+			<-ctx.Done() // an error must end the handlers too
 			ended = true
 		})
 		if !errors.Is(err, net.ErrClosed) {
@@ -191,4 +164,34 @@ func TestServeReturnsOtherErrors(t *testing.T) {
 			t.Errorf("Serve returned before its handler, or left the listener open")
 		}
 	})
+}
+
+// serveListener is a listener for a bubble: it accepts and fails as the test says.
+type serveListener struct {
+	accept func() (net.Conn, error) // called until the listener is closed
+	closed chan struct{}
+	calls  []time.Time // of Accept
+	closes atomic.Int32
+}
+
+func newServeListener(accept func() (net.Conn, error)) *serveListener {
+	return &serveListener{accept: accept, closed: make(chan struct{})}
+}
+
+func (l *serveListener) Accept() (net.Conn, error) {
+	l.calls = append(l.calls, time.Now())
+	if conn, err := l.accept(); conn != nil || err != nil {
+		return conn, err
+	}
+	<-l.closed
+	return nil, net.ErrClosed
+}
+
+func (l *serveListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (l *serveListener) Close() error {
+	if l.closes.Add(1) == 1 {
+		close(l.closed)
+	}
+	return nil
 }

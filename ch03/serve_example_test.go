@@ -9,7 +9,7 @@ import (
 	"network-programming-with-go/ch03"
 )
 
-// A server that answers each line, until its context ends.
+// A server that responds to each line until its context ends.
 func ExampleServe() {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -23,7 +23,7 @@ func ExampleServe() {
 		served <- ch03.Serve(ctx, l, func(ctx context.Context, conn net.Conn) {
 			lines := bufio.NewScanner(conn)
 			for ctx.Err() == nil && lines.Scan() {
-				fmt.Fprintf(conn, "you said %q\n", lines.Text()) // a failure ends Scan
+				fmt.Fprintf(conn, "you said %q\n", lines.Text()) // an error ends Scan
 			}
 		})
 	}()
@@ -34,10 +34,10 @@ func ExampleServe() {
 		return
 	}
 	defer conn.Close()
-	fmt.Fprintln(conn, "hello") // a failure shows in the read
-	answer, err := bufio.NewReader(conn).ReadString('\n')
-	fmt.Print(answer, err, "\n")
-	cancel() // the handler waits for our next line: that does not hold Serve up
+	fmt.Fprintln(conn, "hello") // an error shows in the read
+	response, err := bufio.NewReader(conn).ReadString('\n')
+	fmt.Print(response, err, "\n")
+	cancel() // ends the handler's wait for our next line
 	fmt.Println(<-served)
 	// Output:
 	// you said "hello"

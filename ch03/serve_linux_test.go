@@ -17,8 +17,8 @@ import (
 	"network-programming-with-go/ch03"
 )
 
-// A server that has used up its file descriptors serves on as soon as some are free. The
-// server is this test in a process of its own, with a limit of its own.
+// A server that is out of file descriptors goes on as soon as some are free. The server
+// is this test in another process, which has a lower limit.
 func TestServeOutOfFiles(t *testing.T) {
 	if os.Getenv("CH03_SERVE_FILES") == "1" {
 		serveFewFiles(t)
@@ -38,7 +38,7 @@ func TestServeOutOfFiles(t *testing.T) {
 		t.Fatalf("the server's address: %v, got %q", err, line)
 	}
 
-	conns := make([]net.Conn, 40) // four times what the server has room for
+	conns := make([]net.Conn, 40) // four times the descriptors of the server
 	for i := range conns {
 		conn, err := net.Dial("tcp", strings.TrimSpace(line))
 		if err != nil {
@@ -46,7 +46,7 @@ func TestServeOutOfFiles(t *testing.T) {
 		}
 		defer conn.Close()
 		conns[i] = conn
-		if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := conn.Write([]byte("x")); err != nil {
@@ -55,16 +55,16 @@ func TestServeOutOfFiles(t *testing.T) {
 	}
 	last := len(conns) - 1
 	if _, err := conns[0].Read(make([]byte, 1)); err != nil {
-		t.Errorf("the first of %d conns got no answer: %v", len(conns), err)
+		t.Errorf("the first of %d conns got no response: %v", len(conns), err)
 	}
 	for _, conn := range conns[:last] {
 		conn.Close()
 	}
 	if _, err := conns[last].Read(make([]byte, 1)); err != nil {
-		t.Errorf("the last got no answer when the others had gone: %v", err)
+		t.Errorf("the last got no response after the others had ended: %v", err)
 	}
 
-	stdin.Close() // tells the server to end
+	stdin.Close() // ends the server
 	rest, err := io.ReadAll(lines)
 	if err != nil || !strings.HasPrefix(string(rest), "Serve = <nil>, failed accepts: true") {
 		t.Errorf("the server ended with %q, %v", rest, err)
@@ -75,7 +75,7 @@ func TestServeOutOfFiles(t *testing.T) {
 	t.Logf("%s", rest)
 }
 
-// serveFewFiles is the server: it has room for 10 more files, and ends with its input.
+// serveFewFiles is the server. It can open 10 more files, and ends with its input.
 func serveFewFiles(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -93,17 +93,17 @@ func serveFewFiles(t *testing.T) {
 	}
 	fmt.Println(l.Addr())
 	go func() {
-		io.Copy(io.Discard, os.Stdin) // until the parent closes it, or dies
+		io.Copy(io.Discard, os.Stdin) // until the parent closes it or ends
 		cancel()
 	}()
 	counted := &serveCount{Listener: l}
 	err = ch03.Serve(ctx, counted, func(_ context.Context, conn net.Conn) {
-		io.Copy(conn, conn) // a failure shows in the client
+		io.Copy(conn, conn) // an error shows in the client
 	})
 	fmt.Printf("Serve = %v, failed accepts: %v\n", err, counted.failed > 0)
 }
 
-// serveCount counts the accepts that failed for want of files.
+// serveCount counts the accepts that failed for lack of file descriptors.
 type serveCount struct {
 	net.Listener
 	failed int

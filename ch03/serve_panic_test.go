@@ -11,7 +11,7 @@ import (
 	"network-programming-with-go/ch03"
 )
 
-// A panic is not swallowed: this test runs itself in a process that must die of it.
+// A panic is not swallowed: this test runs itself in a process that must end with it.
 func TestServeHandlerPanics(t *testing.T) {
 	handle := func(context.Context, net.Conn) { panic("half done") }
 	if os.Getenv("CH03_SERVE_PANICS") == "1" {
@@ -35,7 +35,7 @@ func TestServeHandlerPanics(t *testing.T) {
 	}
 }
 
-// servePanicOne serves one client, until the server has hung up on it.
+// servePanicOne serves one client until the server has closed the connection.
 func servePanicOne(t *testing.T, handle func(context.Context, net.Conn)) error {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -50,7 +50,7 @@ func servePanicOne(t *testing.T, handle func(context.Context, net.Conn)) error {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go func() {
-		client.Read(make([]byte, 1)) // returns when the server has hung up
+		client.Read(make([]byte, 1)) // until the server has closed it
 		cancel()
 	}()
 	return ch03.Serve(ctx, l, handle)

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// The kernel counts what it drops, for each socket: the last column of /proc/net/udp, as
-// "netstat -su" and "ss -um" show it. A server that must know its loss watches that.
+// The kernel counts what it drops for each socket, in the last column of /proc/net/udp.
+// "ss -um" shows it too, and "netstat -su" the sum. A server can watch its losses there.
 func TestDropKernelCounter(t *testing.T) {
 	receiver, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -54,7 +54,7 @@ func dropCount(t *testing.T, conn *net.UDPConn) int {
 		t.Skipf("no table of sockets here: %v", err)
 	}
 	port := conn.LocalAddr().(*net.UDPAddr).Port
-	local := fmt.Sprintf("0100007F:%04X", port) // 127.0.0.1, of a little-endian machine
+	local := fmt.Sprintf("0100007F:%04X", port) // 127.0.0.1 on a little-endian machine
 	localBig := fmt.Sprintf("7F000001:%04X", port)
 	for line := range strings.Lines(string(table)) {
 		fields := strings.Fields(line)
@@ -71,7 +71,7 @@ func dropCount(t *testing.T, conn *net.UDPConn) int {
 	return 0
 }
 
-// dropDrain reads and counts what is queued, without waiting for more.
+// dropDrain reads and counts what is queued. It does not wait for more.
 func dropDrain(t *testing.T, conn *net.UDPConn) (n int) {
 	t.Helper()
 	raw, err := conn.SyscallConn()

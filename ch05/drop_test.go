@@ -7,10 +7,9 @@ import (
 	"time"
 )
 
-// A receiver that does not keep up loses datagrams: when its socket's buffer is full the
-// system drops what arrives. The sender sees each write succeed, and the receiver sees no
-// gap but the one in the numbers that the program put into the datagrams. A connected
-// sender is told as little as an unconnected one.
+// A slow receiver loses datagrams: when the receive buffer is full, the system drops what
+// arrives. Every write succeeds, connected or not, and no read fails. Only the numbers
+// that this program puts into its datagrams show the gap.
 func TestDropFullReceiveBuffer(t *testing.T) {
 	t.Run("connected", func(t *testing.T) { dropFull(t, true) })
 	t.Run("unconnected", func(t *testing.T) { dropFull(t, false) })
@@ -37,15 +36,15 @@ func dropFull(t *testing.T, connected bool) {
 		p := make([]byte, size)
 		binary.BigEndian.PutUint32(p, number)
 		if n, err := write(p); n != size || err != nil {
-			t.Fatalf("Write = %d, %v; want success: the sender is not told", n, err)
+			t.Fatalf("Write = %d, %v; want success: the sender gets no error", n, err)
 		}
 	}
 	for number := range uint32(datagrams) {
 		send(number)
 	}
 
-	// The deadline is for the failure of this test, not what is measured. To know the end
-	// of the queue, send a last datagram before each read, until one finds room.
+	// The deadline bounds a failure of this test. To find the end of the queue, send a last
+	// datagram before each read until there is room for one.
 	if err := receiver.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
@@ -53,18 +52,18 @@ func dropFull(t *testing.T, connected bool) {
 	for p := make([]byte, size); ; received++ {
 		send(last)
 		if _, err := receiver.Read(p); err != nil {
-			t.Fatalf("Read: %v; want no error: the receiver is not told either", err)
+			t.Fatalf("Read: %v; want no error: the receiver gets none either", err)
 		}
 		number := binary.BigEndian.Uint32(p)
 		if number == last {
 			break
 		}
 		if number != received {
-			t.Fatalf("datagram %d, want %d: the first ones find room", number, received)
+			t.Fatalf("datagram %d, want %d: there is room for the first ones", number, received)
 		}
 	}
 	if received == 0 || received == datagrams {
-		t.Errorf("received %d of %d datagrams, want some, and not all", received, datagrams)
+		t.Errorf("received %d of %d datagrams, want some, but not all", received, datagrams)
 	}
 	t.Logf("sent %d datagrams of %d bytes, received %d, lost %d", datagrams, size, received,
 		datagrams-received)

@@ -8,9 +8,9 @@ import (
 	"network-programming-with-go/ch05"
 )
 
-// The two ways to name the sender of a datagram: a net.Addr, made anew for each one, or a
-// netip.AddrPort, which is a value. One goroutine plays both sides, so that the figures
-// are those of the calls and not of the scheduler.
+// The two ways to name the sender of a datagram: a net.Addr, allocated for each one, or a
+// netip.AddrPort, which is a value. One goroutine plays both sides, so that the scheduler
+// does not count.
 func BenchmarkReadFromUDP(b *testing.B) {
 	b.Run("ReadFrom-WriteTo", func(b *testing.B) {
 		benchEchoUDP(b, func(server *net.UDPConn, p []byte) error {
@@ -61,8 +61,7 @@ func benchEchoUDP(b *testing.B, echoOne func(server *net.UDPConn, p []byte) erro
 	}
 }
 
-// A round trip to the server and back, two goroutines taking turns: most of it is waking
-// them up.
+// A round trip between two goroutines. Most of the time it takes to wake them up.
 func BenchmarkEchoServerUDP(b *testing.B) {
 	addr, err := ch05.EchoServerUDP(b.Context(), "127.0.0.1:0")
 	if err != nil {

@@ -1,132 +1,169 @@
 package ch05_test
 
 import (
-	"bufio"
-	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+
+	"network-programming-with-go/ch05/internal/command"
+	"network-programming-with-go/ch05/internal/conns"
 )
 
 // The command as its users run it.
 func TestEchoCommand(t *testing.T) {
-	t.Parallel()
-	// Windows wants the ending .exe.
-	bin := filepath.Join(t.TempDir(), "echo.exe")
-	// go run keeps what it has linked, and has cp copy it; go build would link each time.
-	build := exec.Command("go", "run", "-exec", "cp", "./echo", bin)
-	if runtime.GOOS == "windows" { // which has no cp
-		build = exec.Command("go", "build", "-o", bin, "./echo")
-	}
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", build, err, out)
-	}
-	// A pass is cached by the files that go test saw opened: let it see the command.
-	if _, err := os.ReadDir("echo"); err != nil {
-		t.Fatal(err)
-	}
-	run := func(t *testing.T, args ...string) (status int, stdout, stderr string) {
-		t.Helper()
-		var out, errs strings.Builder
-		cmd := exec.CommandContext(t.Context(), bin, args...)
-		cmd.Stdout, cmd.Stderr = &out, &errs
-		err := cmd.Run()
-		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-			return exit.ExitCode(), out.String(), errs.String()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		return 0, out.String(), errs.String()
-	}
-
+	echo := command.Build(t, "./echo")
 	t.Run("help", func(t *testing.T) {
-		status, stdout, stderr := run(t, "-h")
-		if status != 0 || stderr != "" || !strings.Contains(stdout, "-listen HOST:PORT") ||
-			!strings.Contains(stdout, "go run ./ch05/echo") {
-			t.Errorf("-h: status %d\n%s%s", status, stdout, stderr)
+		got := command.Run(t, echo, "-h")
+		if got.Status != 0 || got.Stderr != "" ||
+			!strings.Contains(got.Stdout, "-listen HOST:PORT") ||
+			!strings.Contains(got.Stdout, "go run ./ch05/echo") {
+			t.Errorf("-h: %+v", got)
 		}
 	})
 	t.Run("wrong use", func(t *testing.T) {
-		for _, args := range [][]string{
-			{"-nonsense"}, {"stray"}, {"-listen", "127.0.0.1"}, {"-to", "127.0.0.1:7"},
-			{"-to", "127.0.0.1:7", "a", "b"}, {"-to", "", "a"}, {"-tries", "2"},
-			{"-to", "127.0.0.1:7", "-tries", "0", "a"},
-			{"-to", "127.0.0.1:7", "-wait", "0s", "a"},
-			{"-listen", "127.0.0.1:0", "-to", "127.0.0.1:7", "a"},
+		for _, tt := range []struct {
+			args []string
+			want string // in the message
+		}{
+			{[]string{"-nonsense"}, "-nonsense"},
+			{[]string{"stray"}, `"stray"`},
+			{[]string{"-listen", "127.0.0.1"}, `-listen "127.0.0.1"`},
+			{[]string{"-to", "127.0.0.1:7"}, "got 0"},
+			{[]string{"-to", "127.0.0.1:7", "a", "b"}, "got 2"},
+			{[]string{"-to", "", "a"}, `-to ""`},
+			{[]string{"-retries", "2"}, "-to"},
+			{[]string{"-wait", "2s"}, "-to"},
+			{[]string{"-to", "127.0.0.1:7", "-retries", "-1", "a"}, "-retries -1"},
+			{[]string{"-to", "127.0.0.1:7", "-wait", "0s", "a"}, "-wait 0s"},
+			{[]string{"-listen", "127.0.0.1:0", "-to", "127.0.0.1:7", "a"}, "one of them"},
 		} {
-			status, stdout, stderr := run(t, args...)
-			if status != 2 || stdout != "" || strings.Count(stderr, "\n") != 1 {
-				t.Errorf("%q: status %d, want 2 and a line\n%s%s", args, status, stdout, stderr)
+			got := command.Run(t, echo, tt.args...)
+			if got.Status != 2 || got.Stdout != "" || strings.Count(got.Stderr, "\n") != 1 ||
+				!strings.Contains(got.Stderr, tt.want) {
+				t.Errorf("%q: %+v, want status 2 and a line with %s", tt.args, got, tt.want)
 			}
-			t.Logf("%s", strings.TrimSuffix(stderr, "\n"))
+			t.Logf("%s", strings.TrimSuffix(got.Stderr, "\n"))
 		}
 	})
 
-	server := exec.CommandContext(t.Context(), bin, "-listen", "127.0.0.1:0")
-	log, err := server.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer server.Process.Kill() // an error means that it has ended
-	lines := bufio.NewScanner(log)
-	lines.Scan()
-	address, ok := strings.CutPrefix(lines.Text(), "listening on ")
-	if !ok {
-		t.Fatalf("the first line is %q, want listening on HOST:PORT", lines.Text())
-	}
-
+	server := command.Start(t, echo, "-listen", "127.0.0.1:0")
 	t.Run("ask", func(t *testing.T) {
 		for _, text := range []string{"hello", "", strings.Repeat("x", 8000)} {
-			status, stdout, stderr := run(t, "-to", address, "-wait", "10s", text)
-			if status != 0 || stdout != text+"\n" {
-				t.Errorf("status %d, answer %q, want %q\n%s", status, stdout, text, stderr)
+			got := command.Run(t, echo, "-to", server.Addr, "-wait", "10s", text)
+			if got.Status != 0 || got.Stdout != text+"\n" {
+				t.Errorf("reply = %+v, want %q", got, text)
 			}
 		}
 	})
-	t.Run("address in use", func(t *testing.T) {
-		status, _, stderr := run(t, "-listen", address)
-		if status != 1 || !strings.HasPrefix(stderr, "echo: ") {
-			t.Errorf("status %d, want 1\n%s", status, stderr)
+	t.Run("ask this machine", func(t *testing.T) { // no host in the address
+		_, port, _ := strings.Cut(server.Addr, ":")
+		got := command.Run(t, echo, "-to", ":"+port, "-wait", "10s", "hello")
+		if got.Status != 0 || got.Stdout != "hello\n" {
+			t.Errorf("reply = %+v, want hello", got)
 		}
 	})
-	t.Run("nobody answers", func(t *testing.T) {
-		silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	for _, tt := range []struct {
+		name string
+		args []string
+		want string // in the message
+	}{
+		{"address in use", []string{"-listen", server.Addr}, "in use"},
+		{"no such port", []string{"-to", "127.0.0.1:no-such-service", "hello"}, "unknown port"},
+		{"no such host", []string{"-to", "not..valid:7", "hello"}, "no such host"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cmd := exec.Command(echo, tt.args...)
+			cmd.Env = append(os.Environ(), "GODEBUG=netdns=go") // sends no query for such a name
+			got := command.RunCmd(t, cmd)
+			if got.Status != 1 || got.Stdout != "" || !strings.HasPrefix(got.Stderr, "echo: ") ||
+				runtime.GOOS == "linux" && !strings.Contains(got.Stderr, tt.want) {
+				t.Errorf("got %+v, want status 1 and %q", got, tt.want)
+			}
+		})
+	}
+	for _, tt := range []struct {
+		args []string
+		want int // retries
+	}{
+		{[]string{"-retries", "0", "-wait", "1ns"}, 0},
+		{[]string{"-retries", "1", "-wait", "10ms"}, 1},
+		{[]string{"-wait", "10ms"}, 2},
+	} {
+		t.Run(fmt.Sprint("no reply ", tt.args), func(t *testing.T) {
+			silent := conns.ListenUDP(t)
+			args := append(tt.args, "-to", silent.LocalAddr().String(), "hello")
+			got := command.Run(t, echo, args...)
+			want := fmt.Sprintf("no reply after %d retries", tt.want)
+			if got.Status != 1 || got.Stdout != "" || !strings.Contains(got.Stderr, want) {
+				t.Errorf("got %+v, want status 1 and %q", got, want)
+			}
+			if tt.args[len(tt.args)-1] == "1ns" {
+				return // no time to send
+			}
+			for i := range 1 + tt.want {
+				if n, _, err := silent.ReadFrom(make([]byte, 16)); n != 5 || err != nil {
+					t.Errorf("datagram %d: ReadFrom = %d, %v; want 5 bytes", i, n, err)
+				}
+			}
+		})
+	}
+	t.Run("full disk", func(t *testing.T) {
+		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 		if err != nil {
+			t.Skip(err)
+		}
+		defer full.Close()
+		cmd := exec.Command(echo, "-to", server.Addr, "-wait", "10s", "hello")
+		cmd.Stdout = full
+		if got := command.RunCmd(t, cmd); got.Status != 1 || got.Stderr == "" {
+			t.Errorf("got %+v, want status 1 and a line", got)
+		}
+	})
+	t.Run("first datagram lost", func(t *testing.T) {
+		lossy := conns.ListenUDP(t)
+		client := command.StartCmd(t, exec.Command(echo, "-to", lossy.LocalAddr().String(),
+			"-wait", "30ms", "-retries", "1000", "hello"))
+		buf := make([]byte, 16)
+		var from net.Addr
+		for range 2 {
+			var err error
+			if _, from, err = lossy.ReadFrom(buf); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := lossy.WriteTo([]byte("here"), from); err != nil {
 			t.Fatal(err)
 		}
-		defer silent.Close()
-		status, stdout, stderr := run(t, "-to", silent.LocalAddr().String(), "-tries", "2",
-			"-wait", "10ms", "hello")
-		if status != 1 || stdout != "" || !strings.Contains(stderr, "2 of 2") {
-			t.Errorf("status %d, want 1\n%s%s", status, stdout, stderr)
+		if got := client.Wait(t); got.Status != 0 || got.Stdout != "here\n" {
+			t.Errorf("got %+v, want status 0 and here", got)
 		}
 	})
 	t.Run("SIGTERM", func(t *testing.T) {
 		if runtime.GOOS == "windows" {
 			t.Skip("no SIGTERM there")
 		}
-		if err := server.Process.Signal(syscall.SIGTERM); err != nil {
+		silent := conns.ListenUDP(t)
+		client := command.StartCmd(t, exec.Command(echo, "-to", silent.LocalAddr().String(),
+			"-wait", "1h", "hello"))
+		if _, _, err := silent.ReadFrom(make([]byte, 16)); err != nil { // it waits for a reply
 			t.Fatal(err)
 		}
-		for lines.Scan() {
-			t.Errorf("another line: %s", lines.Text())
+		if got := client.Stop(t, syscall.SIGTERM); got.Status != 1 ||
+			got.Stderr != "echo: interrupted\n" {
+			t.Errorf("the client ended with %+v, want status 1 and interrupted", got)
 		}
-		if err := server.Wait(); err != nil {
-			t.Errorf("the server ended with %v, want status 0", err)
+		got := server.Stop(t, syscall.SIGTERM)
+		if got.Status != 0 || got.Stdout != "" || strings.Count(got.Stderr, "\n") != 1 {
+			t.Errorf("the server ended with %+v, want status 0", got)
 		}
-		status, stdout, stderr := run(t, "-to", address, "-wait", "10ms", "hello")
-		if status != 1 || stdout != "" || !strings.HasPrefix(stderr, "echo: ") {
-			t.Errorf("asked a server that has ended: status %d, want 1\n%s%s",
-				status, stdout, stderr)
+		got = command.Run(t, echo, "-to", server.Addr, "-wait", "10ms", "hello")
+		if got.Status != 1 || got.Stdout != "" || !strings.HasPrefix(got.Stderr, "echo: ") {
+			t.Errorf("asked a server that has ended: %+v, want status 1", got)
 		}
 	})
 }

@@ -16,7 +16,93 @@ import (
 	"network-programming-with-go/ch05"
 )
 
-// echoFake is a conn for a bubble: reads come from a script, then wait for Close.
+// Errors that are about one datagram do not end the server.
+func TestEchoUDPSurvivesErrors(t *testing.T) {
+	for _, cause := range []error{
+		syscall.ECONNREFUSED,
+		syscall.EMSGSIZE,
+		syscall.ENETUNREACH,
+		syscall.ENOBUFS,
+		syscall.EPERM,        // a firewall forbids the reply
+		syscall.Errno(10054), // WSAECONNRESET: package net turns it off
+		syscall.Errno(10040), // WSAEMSGSIZE
+		os.ErrDeadlineExceeded,
+		errors.New("an error of the future"),
+	} {
+		t.Run(cause.Error(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				start := time.Now()
+				conn := &echoFake{closed: make(chan struct{}), writes: cause,
+					reads: []error{nil, cause, nil, cause, cause, nil}}
+				if err := ch05.EchoUDP(ctx, conn); err != nil {
+					t.Errorf("EchoUDP = %v, want nil", err)
+				}
+				if conn.echoed != 3 {
+					t.Errorf("echoed %d datagrams, want 3", conn.echoed)
+				}
+				if got := time.Since(start); got != time.Minute {
+					t.Errorf("EchoUDP ended after %v, want 1m0s", got)
+				}
+			})
+		})
+	}
+}
+
+// A socket that always fails must not keep a core busy. A single failure between
+// datagrams causes no pause, or anyone could slow the server down.
+func TestEchoUDPPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		reads := slices.Repeat([]error{syscall.ENOMEM}, 12)
+		reads = append(reads, nil, syscall.ENOMEM, nil)
+		conn := &echoFake{closed: make(chan struct{}), reads: reads}
+		if err := ch05.EchoUDP(ctx, conn); err != nil {
+			t.Errorf("EchoUDP = %v, want nil", err)
+		}
+		var pauses []time.Duration
+		for i := range conn.calls[1:] {
+			pauses = append(pauses, conn.calls[i+1].Sub(conn.calls[i]))
+		}
+		const ms = time.Millisecond
+		want := []time.Duration{0, 5 * ms, 10 * ms, 20 * ms, 40 * ms, 80 * ms, 160 * ms,
+			320 * ms, 640 * ms, time.Second, time.Second, time.Second, 0, 0, 0}
+		if fmt.Sprint(pauses) != fmt.Sprint(want) {
+			t.Errorf("pauses between reads = %v\nwant %v", pauses, want)
+		}
+	})
+}
+
+// A conn that reports net.ErrClosed ends the server, and is closed once.
+func TestEchoUDPClosesConn(t *testing.T) {
+	conn := &echoFake{closed: make(chan struct{}), reads: []error{nil, net.ErrClosed}}
+	if err := ch05.EchoUDP(t.Context(), conn); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("EchoUDP = %v, want net.ErrClosed", err)
+	}
+	select {
+	case <-conn.closed:
+	default:
+		t.Error("EchoUDP returned and did not close its conn")
+	}
+}
+
+func TestEchoUDPEndsInPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		start := time.Now()
+		conn := &echoFake{closed: make(chan struct{}),
+			reads: slices.Repeat([]error{syscall.ENOMEM}, 1000)}
+		err := ch05.EchoUDP(ctx, conn)
+		if got := time.Since(start); err != nil || got != 30*time.Second {
+			t.Errorf("EchoUDP = %v after %v, want nil after 30s", err, got)
+		}
+	})
+}
+
+// echoFake is a conn for a synctest bubble: reads follow a script, then wait for Close.
 type echoFake struct {
 	reads  []error // nil for a datagram
 	writes error   // of every write
@@ -46,77 +132,4 @@ func (c *echoFake) WriteToUDPAddrPort(p []byte, to netip.AddrPort) (int, error) 
 func (c *echoFake) Close() error {
 	close(c.closed) // panics if it is closed twice
 	return nil
-}
-
-// What the system says about one stranger does not concern the others.
-func TestEchoUDPSurvivesErrors(t *testing.T) {
-	for _, cause := range []error{
-		syscall.ECONNREFUSED,
-		syscall.EMSGSIZE,
-		syscall.ENETUNREACH,
-		syscall.ENOBUFS,
-		syscall.EPERM,        // a firewall forbids the answer
-		syscall.Errno(10054), // WSAECONNRESET
-		syscall.Errno(10040), // WSAEMSGSIZE
-		os.ErrDeadlineExceeded,
-		errors.New("some error that is not invented yet"),
-	} {
-		t.Run(cause.Error(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-				defer cancel()
-				start := time.Now()
-				conn := &echoFake{closed: make(chan struct{}), writes: cause,
-					reads: []error{nil, cause, nil, cause, cause, nil}}
-				if err := ch05.EchoUDP(ctx, conn); err != nil {
-					t.Errorf("EchoUDP = %v, want nil", err)
-				}
-				if conn.echoed != 3 {
-					t.Errorf("answered %d datagrams, want 3", conn.echoed)
-				}
-				if got := time.Since(start); got != time.Minute {
-					t.Errorf("EchoUDP ended after %v, want 1m0s", got)
-				}
-			})
-		})
-	}
-}
-
-// A socket that does nothing but fail must not keep a core busy. One failure between
-// datagrams costs no pause: else strangers could slow the server down with them.
-func TestEchoUDPPauses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		reads := slices.Repeat([]error{syscall.ENOMEM}, 12)
-		reads = append(reads, nil, syscall.ENOMEM, nil)
-		conn := &echoFake{closed: make(chan struct{}), reads: reads}
-		if err := ch05.EchoUDP(ctx, conn); err != nil {
-			t.Errorf("EchoUDP = %v, want nil", err)
-		}
-		var pauses []time.Duration
-		for i := range conn.calls[1:] {
-			pauses = append(pauses, conn.calls[i+1].Sub(conn.calls[i]))
-		}
-		const ms = time.Millisecond
-		want := []time.Duration{0, 5 * ms, 10 * ms, 20 * ms, 40 * ms, 80 * ms, 160 * ms,
-			320 * ms, 640 * ms, time.Second, time.Second, time.Second, 0, 0, 0}
-		if fmt.Sprint(pauses) != fmt.Sprint(want) {
-			t.Errorf("pauses between reads = %v\nwant %v", pauses, want)
-		}
-	})
-}
-
-func TestEchoUDPEndsInPause(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		defer cancel()
-		start := time.Now()
-		conn := &echoFake{closed: make(chan struct{}),
-			reads: slices.Repeat([]error{syscall.ENOMEM}, 1000)}
-		err := ch05.EchoUDP(ctx, conn)
-		if got := time.Since(start); err != nil || got != 30*time.Second {
-			t.Errorf("EchoUDP = %v after %v, want nil after 30s", err, got)
-		}
-	})
 }

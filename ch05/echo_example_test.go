@@ -24,7 +24,7 @@ func ExampleEchoServerUDP() {
 		return
 	}
 	defer client.Close()
-	if err := client.SetDeadline(time.Now().Add(10 * time.Second)); err != nil { // no promise
+	if err := client.SetDeadline(time.Now().Add(10 * time.Second)); err != nil { // UDP may drop
 		fmt.Println(err)
 		return
 	}
@@ -32,8 +32,8 @@ func ExampleEchoServerUDP() {
 		fmt.Println(err)
 		return
 	}
-	answer := make([]byte, 1024)
-	n, err := client.Read(answer)
-	fmt.Printf("%s %v\n", answer[:n], err)
+	reply := make([]byte, 1024)
+	n, err := client.Read(reply)
+	fmt.Printf("%s %v\n", reply[:n], err)
 	// Output: hello <nil>
 }

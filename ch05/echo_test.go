@@ -5,16 +5,17 @@ import (
 	"context"
 	"errors"
 	"net"
-	"runtime"
 	"syscall"
 	"testing"
-	"time"
 
 	"network-programming-with-go/ch05"
+	"network-programming-with-go/ch05/internal/conns"
+	"network-programming-with-go/ch05/internal/leak"
 )
 
+// Datagrams of all sizes come back whole, over IPv4 and IPv6.
 func TestEchoServerUDP(t *testing.T) {
-	echoLeakCheck(t)
+	leak.Check(t)
 	for _, listen := range []string{"127.0.0.1:0", "[::1]:0"} {
 		t.Run(listen, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -26,12 +27,12 @@ func TestEchoServerUDP(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			client := echoDial(t, addr.String())
+			client := conns.DialUDP(t, addr.String())
 			for _, size := range []int{5, 0, 1, 1472, 1473, 9000, ch05.MaxDatagram} {
 				sent := bytes.Repeat([]byte{byte(size)}, size)
 				if _, err := client.Write(sent); errors.Is(err, syscall.EMSGSIZE) ||
 					errors.Is(err, syscall.ENOBUFS) {
-					t.Logf("%d bytes: this system sends no datagram so large", size)
+					t.Logf("%d bytes: this system does not send so large a datagram", size)
 					continue
 				} else if err != nil {
 					t.Fatal(err)
@@ -48,7 +49,7 @@ func TestEchoServerUDP(t *testing.T) {
 }
 
 func TestEchoServerUDPBadAddress(t *testing.T) {
-	conn := echoListen(t)
+	conn := conns.ListenUDP(t)
 	addr, err := ch05.EchoServerUDP(t.Context(), conn.LocalAddr().String())
 	if !errors.Is(err, syscall.EADDRINUSE) &&
 		!errors.Is(err, syscall.Errno(10048)) { // WSAEADDRINUSE, on Windows
@@ -63,15 +64,15 @@ func TestEchoServerUDPBadAddress(t *testing.T) {
 	}
 }
 
-// The end of ctx ends the server, which waits for a datagram, and frees its address.
+// The end of ctx ends a server that waits for a datagram, and frees its address.
 func TestEchoUDPEnds(t *testing.T) {
-	echoLeakCheck(t)
-	conn := echoListen(t)
+	leak.Check(t)
+	conn := conns.ListenUDP(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- ch05.EchoUDP(ctx, conn) }()
-	client := echoDial(t, conn.LocalAddr().String())
+	client := conns.DialUDP(t, conn.LocalAddr().String())
 	echoOnce(t, client, []byte("alive"))
 
 	cancel()
@@ -85,11 +86,11 @@ func TestEchoUDPEnds(t *testing.T) {
 	again.Close()
 }
 
-// A context that has ended before the call ends the server as well, and frees its socket.
+// If ctx has ended before the call, the server ends at once and closes its socket.
 func TestEchoUDPEndedBefore(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	conn := echoListen(t)
+	conn := conns.ListenUDP(t)
 	if err := ch05.EchoUDP(ctx, conn); err != nil {
 		t.Errorf("EchoUDP = %v, want nil", err)
 	}
@@ -98,35 +99,37 @@ func TestEchoUDPEndedBefore(t *testing.T) {
 	}
 }
 
+// Without the end of ctx a closed socket is an error.
 func TestEchoUDPClosedByAnother(t *testing.T) {
-	conn := echoListen(t)
+	conn := conns.ListenUDP(t)
 	conn.Close()
 	if err := ch05.EchoUDP(t.Context(), conn); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("EchoUDP on a closed conn = %v, want net.ErrClosed", err)
 	}
 }
 
-// Strangers who send and hang up make the system report "port unreachable" to a server
-// that answers them. The next one is served all the same.
-func TestEchoServerUDPSurvivesStrangersThatLeave(t *testing.T) {
-	echoLeakCheck(t)
+// A client that has closed its socket makes its system send "port unreachable" for the
+// server's reply. The next client is still served.
+func TestEchoServerUDPSurvivesClientsThatLeave(t *testing.T) {
+	leak.Check(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	addr, err := ch05.EchoServerUDP(ctx, "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := echoDial(t, addr.String()) // first, or it could get a stranger's port
+	client := conns.DialUDP(t, addr.String()) // first, or it may get the port of another
 	for range 50 {
-		stranger := echoDial(t, addr.String())
-		if _, err := stranger.Write([]byte("bye")); err != nil {
+		gone := conns.DialUDP(t, addr.String())
+		if _, err := gone.Write([]byte("bye")); err != nil {
 			t.Fatal(err)
 		}
-		stranger.Close()
+		gone.Close()
 	}
 	echoOnce(t, client, []byte("still there?"))
 }
 
+// Sender addresses are values (netip.AddrPort), so a datagram costs no garbage.
 func TestEchoUDPAllocatesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -134,7 +137,7 @@ func TestEchoUDPAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := echoDial(t, addr.String())
+	client := conns.DialUDP(t, addr.String())
 	p := make([]byte, 1400)
 	allocs := testing.AllocsPerRun(500, func() { // counts those of all goroutines
 		if _, err := client.Write(p); err != nil {
@@ -149,30 +152,6 @@ func TestEchoUDPAllocatesNothing(t *testing.T) {
 	}
 }
 
-func echoListen(t *testing.T) *net.UDPConn {
-	t.Helper()
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
-}
-
-// echoDial returns a client with a deadline: UDP may drop, even on loopback.
-func echoDial(t *testing.T, address string) net.Conn {
-	t.Helper()
-	conn, err := net.Dial("udp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	return conn
-}
-
 func echoOnce(t *testing.T, client net.Conn, sent []byte) {
 	t.Helper()
 	if _, err := client.Write(sent); err != nil {
@@ -183,22 +162,4 @@ func echoOnce(t *testing.T, client net.Conn, sent []byte) {
 	if err != nil || !bytes.Equal(got[:n], sent) {
 		t.Fatalf("sent %q, got %q back, %v", sent, got[:n], err)
 	}
-}
-
-// echoLeakCheck wants no more goroutines at the end of the test than now.
-func echoLeakCheck(t *testing.T) {
-	t.Helper()
-	before := runtime.NumGoroutine()
-	t.Cleanup(func() {
-		for deadline := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
-			if runtime.NumGoroutine() <= before {
-				return
-			}
-			if time.Now().After(deadline) {
-				stacks := make([]byte, 1<<16)
-				t.Errorf("goroutines left:\n%s", stacks[:runtime.Stack(stacks, true)])
-				return
-			}
-		}
-	})
 }

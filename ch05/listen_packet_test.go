@@ -4,14 +4,15 @@ import (
 	"net"
 	"net/netip"
 	"testing"
-	"time"
+
+	"network-programming-with-go/ch05/internal/conns"
 )
 
-// An unconnected socket receives from anyone. The client has asked a server and waits for
-// its answer, but what it reads first is an interloper's datagram: only the sender's
-// address tells. (And even that can be forged: it takes cryptography to be sure.)
+// An unconnected socket receives from anyone. The client waits for the response of its
+// server, but first it reads a datagram from an interloper. Only the sender's address
+// shows that, and it can be forged: to be sure takes cryptography.
 func TestListenPacketUDP(t *testing.T) {
-	client, server, interloper := listenPacketUDP(t), listenPacketUDP(t), listenPacketUDP(t)
+	client, server, interloper := conns.ListenUDP(t), conns.ListenUDP(t), conns.ListenUDP(t)
 	if _, err := client.WriteTo([]byte("ping"), server.LocalAddr()); err != nil {
 		t.Fatal(err)
 	}
@@ -38,29 +39,29 @@ func TestListenPacketUDP(t *testing.T) {
 		buf[:n], from)
 }
 
-// What a client with an unconnected socket must do: skip all that others send.
+// A client with an unconnected socket must skip what others send.
 func TestListenPacketUDPChecksSender(t *testing.T) {
-	client, server, interloper := listenPacketUDP(t), listenPacketUDP(t), listenPacketUDP(t)
+	client, server, interloper := conns.ListenUDP(t), conns.ListenUDP(t), conns.ListenUDP(t)
 	for range 3 {
 		if _, err := interloper.WriteTo([]byte("not yours"), client.LocalAddr()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := server.WriteTo([]byte("answer"), client.LocalAddr()); err != nil {
+	if _, err := server.WriteTo([]byte("response"), client.LocalAddr()); err != nil {
 		t.Fatal(err)
 	}
 
 	peer := server.LocalAddr().(*net.UDPAddr).AddrPort()
 	buf := make([]byte, 1024)
-	n, skipped, err := listenPacketReadFrom(client.(*net.UDPConn), buf, peer)
-	if err != nil || string(buf[:n]) != "answer" || skipped != 3 {
-		t.Errorf("read %q, %v after %d of others; want the answer after 3", buf[:n], err,
+	n, skipped, err := listenPacketReadFrom(client, buf, peer)
+	if err != nil || string(buf[:n]) != "response" || skipped != 3 {
+		t.Errorf("read %q, %v after %d of others; want the response after 3", buf[:n], err,
 			skipped)
 	}
 }
 
-// listenPacketReadFrom reads the next datagram from peer, and counts those it skips. The
-// deadline must be set before, and once: others could keep the loop going for ever.
+// listenPacketReadFrom reads the next datagram from peer and counts those it skips. Set
+// one deadline before the call, or others can keep the loop going forever.
 func listenPacketReadFrom(conn *net.UDPConn, p []byte, peer netip.AddrPort) (n, skipped int,
 	err error) {
 	for {
@@ -76,33 +77,19 @@ func listenPacketReadFrom(conn *net.UDPConn, p []byte, peer netip.AddrPort) (n, 
 	}
 }
 
-// Each datagram is read whole and alone, however soon they follow each other.
+// Each read returns one whole datagram, however fast they arrive.
 func TestListenPacketUDPKeepsBoundaries(t *testing.T) {
-	receiver, sender := listenPacketUDP(t), listenPacketUDP(t)
+	receiver, sender := conns.ListenUDP(t), conns.ListenUDP(t)
 	for _, message := range []string{"one", "", "three"} {
 		if _, err := sender.WriteTo([]byte(message), receiver.LocalAddr()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, want := range []string{"one", "", "three"} { // 0 bytes are a datagram, no EOF
+	for _, want := range []string{"one", "", "three"} { // 0 bytes are a datagram, not io.EOF
 		buf := make([]byte, 1024)
 		n, _, err := receiver.ReadFrom(buf)
 		if err != nil || string(buf[:n]) != want {
 			t.Errorf("ReadFrom = %q, %v; want %q", buf[:n], err, want)
 		}
 	}
-}
-
-// listenPacketUDP returns a socket with a deadline: UDP may drop, even on loopback.
-func listenPacketUDP(t *testing.T) net.PacketConn {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	return conn
 }

@@ -17,14 +17,14 @@ import (
 	"network-programming-with-go/ch05"
 )
 
-// With "don't fragment" the kernel refuses what the link cannot carry in one piece.
+// With "don't fragment" set, the kernel refuses what does not fit the link.
 func TestMTULoopback(t *testing.T) {
 	lo := mtuLoopback(t)
 	mtuCheck(t, lo.MTU)
 }
 
-// A link of 1,500 bytes, as Ethernet has, carries 1,472 over IPv4. The test makes one: a
-// process in a network namespace of its own may set the loopback's MTU.
+// A link of 1,500 bytes, like Ethernet, carries 1,472 over IPv4. The test makes one: a
+// process in its own network namespace may set the MTU of the loopback interface.
 func TestMTUEthernet(t *testing.T) {
 	if os.Getenv("CH05_MTU_CHILD") == "1" {
 		for _, mtu := range []int{1500, 1492, 1280} {
@@ -57,12 +57,12 @@ func TestMTUEthernet(t *testing.T) {
 	case strings.Contains(out.String(), "--- SKIP"):
 		t.Skipf("in the namespace: %s", &out)
 	case !strings.Contains(out.String(), "the child has finished"):
-		t.Errorf("in the namespace nothing was tested:\n%s", &out)
+		t.Errorf("nothing was tested in the namespace:\n%s", &out)
 	}
 	t.Logf("in the namespace:\n%s", &out)
 }
 
-// mtuCheck finds the largest payloads that go through, and wants those of MaxPayload.
+// mtuCheck finds the largest payloads that go through and compares them with MaxPayload.
 func mtuCheck(t *testing.T, mtu int) {
 	t.Helper()
 	for _, ip := range []string{"127.0.0.1", "::1"} {
@@ -72,7 +72,7 @@ func mtuCheck(t *testing.T, mtu int) {
 			continue
 		}
 		sender := mtuDial(t, receiver.LocalAddr().String())
-		good, bad := 0, 1<<16 // the largest that went through, the least that did not
+		good, bad := 0, 1<<16 // largest that went through, smallest that did not
 		for good+1 < bad {
 			size := (good + bad) / 2
 			_, err := sender.Write(make([]byte, size))
@@ -95,8 +95,8 @@ func mtuCheck(t *testing.T, mtu int) {
 	}
 }
 
-// mtuDial connects and sets "don't fragment": in IPv4 the DF bit; in IPv6 routers never
-// fragment, so the option is for the sender's own kernel.
+// mtuDial connects and sets "don't fragment": the DF bit in IPv4. IPv6 routers never
+// fragment, so there the option is for the sender's own kernel.
 func mtuDial(t *testing.T, address string) net.Conn {
 	t.Helper()
 	d := net.Dialer{Control: func(network, _ string, c syscall.RawConn) error {
@@ -119,8 +119,8 @@ func mtuDial(t *testing.T, address string) net.Conn {
 	return conn
 }
 
-// mtuFragments wants that without the option a larger datagram arrives all the same: the
-// kernel cuts it in fragments, and the receiver's puts them together again.
+// mtuFragments checks that without the option a larger datagram arrives as well: the
+// kernel sends it in fragments, and the receiver's kernel reassembles them.
 func mtuFragments(t *testing.T, size int) {
 	t.Helper()
 	receiver, err := net.ListenPacket("udp", "127.0.0.1:0")

@@ -10,7 +10,7 @@ import (
 )
 
 func TestMaxPayload(t *testing.T) {
-	for _, tc := range []struct {
+	for _, tt := range []struct {
 		link   string
 		mtu    int
 		v4, v6 int
@@ -26,14 +26,14 @@ func TestMaxPayload(t *testing.T) {
 		{"nonsense", -1, 0, 0},
 	} {
 		for address, want := range map[string]int{
-			"192.0.2.1": tc.v4, "::ffff:192.0.2.1": tc.v4, "2001:db8::1": tc.v6,
+			"192.0.2.1": tt.v4, "::ffff:192.0.2.1": tt.v4, "2001:db8::1": tt.v6,
 		} {
-			if got := ch05.MaxPayload(tc.mtu, netip.MustParseAddr(address)); got != want {
-				t.Errorf("%s: MaxPayload(%d, %s) = %d, want %d", tc.link, tc.mtu, address,
+			if got := ch05.MaxPayload(tt.mtu, netip.MustParseAddr(address)); got != want {
+				t.Errorf("%s: MaxPayload(%d, %s) = %d, want %d", tt.link, tt.mtu, address,
 					got, want)
 			}
 		}
-		t.Logf("%-24s MTU %7d: IPv4 %5d, IPv6 %5d", tc.link, tc.mtu, tc.v4, tc.v6)
+		t.Logf("%-24s MTU %7d: IPv4 %5d, IPv6 %5d", tt.link, tt.mtu, tt.v4, tt.v6)
 	}
 }
 

@@ -21,7 +21,9 @@ import (
 const usage = `echo sends UDP datagrams back to their senders (RFC 862), or asks such a server.
 
 Usage: echo [-listen HOST:PORT]
-       echo -to HOST:PORT [-tries N] [-wait D] TEXT
+       echo -to HOST:PORT [-retries N] [-wait D] TEXT
+
+If HOST is a name with several addresses and one refuses, echo asks the next.
 
 Example:
   go run ./ch05/echo -listen 127.0.0.1:7007 &
@@ -39,12 +41,12 @@ func main() {
 // run is the command as a function: it returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("echo", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // wrong use prints its reason alone, not every flag
+	flags.SetOutput(io.Discard) // wrong use prints one line, not all flags
 	listen := flags.String("listen", "127.0.0.1:7007",
 		"serve on `HOST:PORT`; port 0 picks a free one")
-	to := flags.String("to", "", "send TEXT to `HOST:PORT` and print the answer")
-	tries := flags.Int("tries", 3, "with -to: send up to `N` times, as UDP may drop")
-	wait := flags.Duration("wait", time.Second, "with -to: wait `D` for each answer")
+	to := flags.String("to", "", "send TEXT to `HOST:PORT` and print the reply")
+	retries := flags.Int("retries", 2, "with -to: without a reply, send up to `N` times more")
+	wait := flags.Duration("wait", time.Second, "with -to: wait `D` for each reply")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, usage)
@@ -59,28 +61,28 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case given["listen"] && given["to"]:
 		return echoWrongUse(stderr, "-listen and -to: want one of them")
-	case !given["to"] && (given["tries"] || given["wait"]):
-		return echoWrongUse(stderr, "-tries and -wait: want them with -to only")
+	case !given["to"] && (given["retries"] || given["wait"]):
+		return echoWrongUse(stderr, "-retries and -wait: want them with -to only")
 	case !given["to"] && flags.NArg() > 0:
 		return echoWrongUse(stderr, "%q: want no arguments without -to", flags.Arg(0))
-	case *tries < 1:
-		return echoWrongUse(stderr, "-tries %d: want 1 or more", *tries)
+	case *retries < 0:
+		return echoWrongUse(stderr, "-retries %d: want 0 or more", *retries)
 	case *wait <= 0:
 		return echoWrongUse(stderr, "-wait %v: want more than 0", *wait)
 	case given["to"] && flags.NArg() != 1:
 		return echoWrongUse(stderr, "-to: want one TEXT, got %d", flags.NArg())
 	}
-	address := *listen
+	name, address := "-listen", *listen
 	if given["to"] {
-		address = *to
+		name, address = "-to", *to
 	}
 	if _, _, err := net.SplitHostPort(address); err != nil {
-		return echoWrongUse(stderr, "%v: want HOST:PORT", err)
+		return echoWrongUse(stderr, "%s %q: want HOST:PORT", name, address)
 	}
 
 	var err error
 	if given["to"] {
-		err = ask(ctx, *to, flags.Arg(0), *tries, *wait, stdout)
+		err = ask(ctx, *to, flags.Arg(0), *retries, *wait, stdout)
 	} else {
 		err = serve(ctx, *listen, stderr)
 	}
@@ -106,37 +108,68 @@ func serve(ctx context.Context, address string, stderr io.Writer) error {
 	return ch05.EchoUDP(ctx, conn.(*net.UDPConn))
 }
 
-// ask sends text and prints the answer. A datagram that is lost, or its answer, is sent
-// again. The socket is connected, so the answer is the server's.
-func ask(ctx context.Context, address, text string, tries int, wait time.Duration,
+// ask sends text and prints the reply. If one address of a name cannot be reached or
+// refuses, it asks the next. If all do, the error is that of the first, as in net.Dial.
+func ask(ctx context.Context, address, text string, retries int, wait time.Duration,
 	stdout io.Writer) error {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "udp", address)
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return err
 	}
+	hosts := []string{host} // an empty host means this machine
+	if host != "" {
+		if hosts, err = net.DefaultResolver.LookupHost(ctx, host); err != nil {
+			return err
+		}
+	}
+	var first error
+	for _, host := range hosts {
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, "udp", net.JoinHostPort(host, port))
+		if err == nil {
+			var reply []byte
+			reply, err = exchange(ctx, conn, text, retries, wait)
+			if err == nil {
+				_, err = fmt.Fprintf(stdout, "%s\n", reply)
+				return err
+			}
+			if !errors.Is(err, syscall.ECONNREFUSED) {
+				return err
+			}
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// exchange sends text, again after a timeout, and returns the reply. It owns conn, which
+// is connected and so receives from its peer only.
+func exchange(ctx context.Context, conn net.Conn, text string, retries int,
+	wait time.Duration) ([]byte, error) {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() }) // unblocks the read
 	defer stop()
-	answer := make([]byte, 1<<16) // 64 KiB: more than any datagram
-	for try := 1; ; try++ {
+	reply := make([]byte, 1<<16) // 64 KiB: no datagram is larger
+	for sent := 1; ; sent++ {
 		var n int
-		if err = conn.SetDeadline(time.Now().Add(wait)); err == nil {
+		err := conn.SetDeadline(time.Now().Add(wait))
+		if err == nil {
 			_, err = io.WriteString(conn, text)
 		}
 		if err == nil {
-			n, err = conn.Read(answer)
+			n, err = conn.Read(reply)
 		}
 		switch {
 		case ctx.Err() != nil:
-			return errors.New("interrupted")
+			return nil, errors.New("interrupted")
 		case err == nil:
-			_, err = fmt.Fprintf(stdout, "%s\n", answer[:n])
-			return err
-		case try == tries:
-			return fmt.Errorf("no answer to %d of %d datagrams: %w", try, tries, err)
+			return reply[:n], nil
 		case !errors.Is(err, os.ErrDeadlineExceeded):
-			return err // refused: nobody is there, and another try comes too soon
+			return nil, err // refused: a retry would come too soon
+		case sent > retries:
+			return nil, fmt.Errorf("no reply after %d retries: %w", retries, err)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package ch03_test
+package idle_test
 
 import (
 	"fmt"
@@ -8,23 +8,23 @@ import (
 	"testing/synctest"
 	"time"
 
-	"network-programming-with-go/ch03"
+	"network-programming-with-go/ch03/idle"
 )
 
-// The clock is that of a bubble: an example has no testing.T, but to make a bubble a new
-// one will do.
-func ExampleIdleTimeout() {
+// The synctest bubble has a fake clock. It needs a testing.T, which an example has not,
+// so it is given a new one.
+func ExampleTimeout() {
 	synctest.Test(new(testing.T), func(*testing.T) {
 		local, peer := net.Pipe()
 		defer peer.Close()
 		go func() {
 			for range 3 {
 				time.Sleep(8 * time.Second)
-				io.WriteString(peer, "still here ") // a failure shows in what is read
+				io.WriteString(peer, "still here ") // an error shows in what is read
 			}
 		}()
 
-		conn := ch03.IdleTimeout(local, 10*time.Second)
+		conn := idle.Timeout(local, 10*time.Second)
 		defer conn.Close()
 		start := time.Now()
 		got, err := io.ReadAll(conn)
