@@ -4,19 +4,25 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"network-programming-with-go/ch07"
+	"network-programming-with-go/ch07/internal/conns"
+	"network-programming-with-go/ch07/internal/leak"
 )
 
-// udpEchoStart runs ServePacketEcho on a loopback UDP socket until the test ends.
-func udpEchoStart(t testing.TB) net.Addr {
+// datagramStart runs ServePacketEcho on a loopback UDP socket until the test ends.
+func datagramStart(t *testing.T) net.Addr {
 	t.Helper()
+	leak.Check(t)
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -33,9 +39,9 @@ func udpEchoStart(t testing.TB) net.Addr {
 	return c.LocalAddr()
 }
 
-// Whatever arrives goes back as it came, from nothing at all to the largest datagram.
+// Each datagram goes back as it came, from an empty one to the largest.
 func TestEchoServerUDP(t *testing.T) {
-	addr := udpEchoStart(t)
+	addr := datagramStart(t)
 	conn, err := net.Dial("udp", addr.String())
 	if err != nil {
 		t.Fatal(err)
@@ -57,9 +63,9 @@ func TestEchoServerUDP(t *testing.T) {
 	}
 }
 
-// Three writes are three messages, whenever they are read.
+// Three writes are three messages, even if they are read late.
 func TestEchoServerUDPKeepsBoundaries(t *testing.T) {
-	addr := udpEchoStart(t)
+	addr := datagramStart(t)
 	conn, err := net.Dial("udp", addr.String())
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +91,9 @@ type packetFake struct {
 	reads          []error
 	echoes         int
 	last           time.Time // of the last echo
+	waits          time.Duration
 	over           chan struct{}
+	closed         bool
 }
 
 func (c *packetFake) ReadFrom(p []byte) (int, net.Addr, error) {
@@ -104,11 +112,14 @@ func (c *packetFake) WriteTo(p []byte, to net.Addr) (int, error) {
 	return 0, syscall.EPERM // dropped by a firewall: no reason to end
 }
 
+func (c *packetFake) SetWriteDeadline(t time.Time) error { c.waits = time.Until(t); return nil }
+
 func (c *packetFake) SetReadDeadline(time.Time) error { close(c.over); return nil }
 func (c *packetFake) LocalAddr() net.Addr             { return &net.UDPAddr{} }
-func (c *packetFake) Close() error                    { return nil }
+func (c *packetFake) Close() error                    { c.closed = true; return nil }
 
-// What the system reports about one client does not end the server for the others.
+// An error that concerns one client does not end the server. Errors of reads make it pause,
+// 5 ms and then 10 ms, and a good read starts that again.
 func TestServePacketEchoSurvivesErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -125,7 +136,47 @@ func TestServePacketEchoSurvivesErrors(t *testing.T) {
 		if took, want := c.last.Sub(start), 20*time.Millisecond; c.echoes != 3 || took != want {
 			t.Errorf("%d echoes within %v, want 3 within %v", c.echoes, took, want)
 		}
+		if !c.closed || c.waits != ch07.EchoWait {
+			t.Errorf("closed %t, write timeout %v, want true, %v", c.closed, c.waits, ch07.EchoWait)
+		}
 	})
+}
+
+// The end of the context ends the server, which removes its socket file before it closes.
+func TestDatagramEchoServer(t *testing.T) {
+	leak.Check(t)
+	for _, network := range []string{"udp", "unixgram"} {
+		t.Run(network, func(t *testing.T) {
+			addr := "127.0.0.1:0"
+			if network == "unixgram" {
+				addr = filepath.Join(conns.CleanDir(t), "server")
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			bound, err := ch07.DatagramEchoServer(ctx, network, addr)
+			if err != nil {
+				t.Skip(err) // Windows has no unixgram
+			}
+			if got := bound.Network(); got != network {
+				t.Errorf("address of network %q, want %q", got, network)
+			}
+			cancel()
+			if network == "udp" {
+				return // leak.Check waits for the end
+			}
+			if bound.String() != addr {
+				t.Errorf("address = %s, want %s", bound, addr)
+			}
+			for end := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+				if _, err := os.Lstat(addr); errors.Is(err, fs.ErrNotExist) {
+					break
+				}
+				if time.Now().After(end) {
+					t.Fatal("the socket file is still there 10 s after the end of the context")
+				}
+			}
+		})
+	}
 }
 
 func TestDatagramEchoServerErrors(t *testing.T) {

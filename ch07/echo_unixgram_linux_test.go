@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// What no unixgram server can help: answers that wait to be read fill its own send
-// buffer. One client that does not read shuts out the others until it goes.
+// No unixgram server can prevent this: responses that wait to be read fill its own send
+// buffer. One client that does not read shuts out the others until it is gone.
 func TestUnixgramUnreadMessagesShutOutOthers(t *testing.T) {
 	bind := func() *net.UnixConn { // without a name the kernel gives an abstract one
 		conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"})

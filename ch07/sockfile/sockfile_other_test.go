@@ -1,4 +1,4 @@
-package ch07_test
+package sockfile_test
 
 import (
 	"errors"
@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"testing"
 
-	"network-programming-with-go/ch07"
+	"network-programming-with-go/ch07/sockfile"
 )
 
 // Where the bits cannot be had, there is no listener.
@@ -16,7 +16,7 @@ func TestListenRefuses(t *testing.T) {
 		t.Skipf("%s has them, see listen_test.go", runtime.GOOS)
 	}
 	path := filepath.Join(t.TempDir(), "s.sock")
-	if l, err := ch07.Listen("unix", path, 0o600); !errors.Is(err, errors.ErrUnsupported) {
+	if l, err := sockfile.Listen("unix", path, 0o600); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("Listen = %v, %v, want errors.ErrUnsupported", l, err)
 	}
 }
