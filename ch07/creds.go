@@ -11,11 +11,8 @@ import (
 // Copy with: creds_linux.go, creds_groups_linux.go, creds_other.go.
 
 // Credentials say who opened the other end of a Unix socket. The kernel records them at
-// connect(2), for a server at listen(2), and never updates them: the peer may drop rights
-// later or hand its socket to another process.
-//
-// In a user namespace, such as a container's, every user and group that is not mapped shows
-// as 65534. Do not admit group 65534 (nogroup) there: it stands for all of them.
+// connect(2), for a server at listen(2), and never updates them. In a user namespace, such
+// as a container's, 65534 stands for every user and group that is not mapped.
 type Credentials struct {
 	PID int32 // 0 if our PID namespace does not show the process
 	UID uint32
@@ -54,12 +51,10 @@ func ParseGroupNames(names ...string) (Groups, error) {
 	return groups, nil
 }
 
-// Allowed reports whether conn's peer is in one of groups, by its effective group or a
-// supplementary one. An empty set admits no peer. After an error the result is false; on
-// systems other than Linux the error is errors.ErrUnsupported.
-//
-// User 0 has no privilege: admit group 0 to admit root. The check is about the process that
-// connected, see [Credentials].
+// Allowed reports whether the process that opened conn's other end is in one of groups, by
+// its effective group or a supplementary one. Root has no privilege: admit group 0 for it.
+// After an error the result is false. On systems other than Linux the error is always
+// errors.ErrUnsupported.
 func Allowed(conn *net.UnixConn, groups Groups) (bool, error) {
 	creds, err := PeerCredentials(conn)
 	if err != nil {
@@ -81,10 +76,8 @@ func Allowed(conn *net.UnixConn, groups Groups) (bool, error) {
 }
 
 // UserGroups returns the groups of a user in the user and group databases, the primary
-// group included. A process can have others: it may be older than a change, run in a
-// container with its own databases, or have dropped groups. For a process use [PeerGroups].
-// Errors are those of os/user, such as user.UnknownUserIdError, and errors.ErrUnsupported
-// on systems whose groups are not numbers.
+// group included. A process can have others, see [PeerGroups]. Errors are those of os/user,
+// such as user.UnknownUserIdError, and errors.ErrUnsupported if groups are not numbers.
 func UserGroups(uid uint32) ([]uint32, error) {
 	u, err := user.LookupId(strconv.FormatUint(uint64(uid), 10))
 	if err != nil {
@@ -98,8 +91,7 @@ func UserGroups(uid uint32) ([]uint32, error) {
 	for _, name := range names {
 		gid, err := strconv.ParseUint(name, 10, 32)
 		if err != nil {
-			return nil, fmt.Errorf("groups of user %d: %q: %w",
-				uid, name, errors.ErrUnsupported)
+			return nil, fmt.Errorf("groups of user %d: %q: %w", uid, name, errors.ErrUnsupported)
 		}
 		gids = append(gids, uint32(gid))
 	}

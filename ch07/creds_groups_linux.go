@@ -16,19 +16,15 @@ import (
 // syscall lacks. It is the same number on every Linux system that Go supports.
 const soPeerGroups = 59
 
-// PeerGroups returns the supplementary groups that conn's peer had when it connected. The
-// effective group of [Credentials] need not be among them. A kernel that does not know them,
-// older than 4.13 or emulated, gets those of [UserGroups], which may differ. Errors are
-// those of [PeerCredentials].
+// PeerGroups returns the supplementary groups that conn's peer had when it connected. They
+// may lack the effective group of [Credentials]. If the kernel is older than 4.13 or an
+// emulation, they are those of [UserGroups]. Errors are those of [PeerCredentials].
 func PeerGroups(conn *net.UnixConn) ([]uint32, error) {
 	creds, err := PeerCredentials(conn)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return nil, fmt.Errorf("peer groups: %w", err)
-	}
+	raw, _ := conn.SyscallConn() // did not fail in PeerCredentials
 	var gids []uint32
 	var sockErr error
 	err = raw.Control(func(fd uintptr) { gids, sockErr = peerGroups(fd) })

@@ -11,12 +11,10 @@ import (
 
 // Copy with: creds.go, creds_groups_linux.go, creds_other.go.
 
-// PeerCredentials returns who opened the other end of conn: SO_PEERCRED of unix(7). The
-// error for a closed conn matches net.ErrClosed; for a socket without a peer, or nil, it is
-// [ErrNoPeer]. On systems other than Linux, and on 32-bit x86, whose package syscall has no
-// getsockopt for it, it is errors.ErrUnsupported.
-//
-// Use PID for logs only: the process may have ended and its PID may belong to another one.
+// PeerCredentials returns who opened the other end of conn: SO_PEERCRED of unix(7). If conn
+// is closed the error is net.ErrClosed; if it has no peer or is nil, [ErrNoPeer]; on other
+// systems than Linux, and on 32-bit x86, errors.ErrUnsupported. Use PID for logs only: it
+// may belong to another process by now.
 func PeerCredentials(conn *net.UnixConn) (Credentials, error) {
 	if conn == nil { // from a type assertion that failed
 		return Credentials{}, ErrNoPeer
@@ -28,8 +26,7 @@ func PeerCredentials(conn *net.UnixConn) (Credentials, error) {
 	var ucred *syscall.Ucred
 	var sockErr error
 	err = raw.Control(func(fd uintptr) {
-		ucred, sockErr = syscall.GetsockoptUcred(int(fd),
-			syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+		ucred, sockErr = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
 	})
 	switch err := errors.Join(err, sockErr); {
 	case err != nil:

@@ -12,7 +12,7 @@ import (
 
 // Copy with: echo.go.
 
-// EchoWait is how long [ServePacketEcho] waits for a unixgram client to make room.
+// EchoWait is how long [ServePacketEcho] waits for a unixgram client that does not read.
 const EchoWait = time.Second
 
 // DatagramEchoServer is [StreamingEchoServer] for networks without connections: "unixgram",
@@ -51,8 +51,7 @@ func (f unixgramFile) Close() error {
 // Before it returns it closes c. Other errors of a read are retried after a growing pause.
 //
 // A response that cannot be sent is dropped. A unixgram client that does not read delays the
-// others: each response to it waits for [EchoWait]. The conn of package ch07/sockfile never
-// waits.
+// others: each response to it takes [EchoWait]. The conn of package ch07/sockfile never waits.
 func ServePacketEcho(ctx context.Context, c net.PacketConn) error {
 	defer c.Close()
 	// A deadline unblocks ReadFrom and lets a response in flight leave, unlike Close.

@@ -84,7 +84,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	fmt.Fprintf(stderr, "listening on %s\n", l.Addr())
-	if err := serve(ctx, l, groups, slog.New(slog.NewTextHandler(stderr, nil))); err != nil {
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	if err := serve(ctx, acceptLog{l, log}, groups, log); err != nil {
 		fmt.Fprintf(stderr, "creds: %v\n", err)
 		return 1
 	}
@@ -143,9 +144,22 @@ func acceptPasses(err error) bool {
 	return false
 }
 
-// admit responds to one peer and reads until it closes. A denied peer has a second for
-// that. Closing at once would break the pipe of a client that writes before it reads, or
-// reset the connection, and the client would not see the reason.
+// acceptLog logs the errors of Accept, those that pass too.
+type acceptLog struct {
+	net.Listener
+	log *slog.Logger
+}
+
+func (l acceptLog) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		l.log.Warn("accept failed", "error", err)
+	}
+	return conn, err
+}
+
+// admit responds to one peer and reads until it closes. A denied peer has a second for that:
+// closing at once would break the pipe of a client that writes before it reads.
 func admit(ctx context.Context, conn *net.UnixConn, groups ch07.Groups, log *slog.Logger) {
 	defer conn.Close()
 	allowed, err := ch07.Allowed(conn, groups)

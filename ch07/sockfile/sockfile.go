@@ -26,15 +26,14 @@ var (
 )
 
 // Listen listens on network "unix" or "unixpacket". The socket file gets the permission bits
-// perm, whatever the umask; clients need the write bit. On Linux the bits hold from the
-// start. Elsewhere they are set just after listen(2): use a private directory there.
+// perm, whatever the umask; clients need the write bit. On Linux it has them from the start,
+// elsewhere from just after listen(2): use a private directory there. If path is [Abstract]
+// there is no file, and perm must be 0.
 //
 // While the socket is open, path + ".lock" is locked: of programs that start at once, one
 // wins. If a server lives at path the error is syscall.EADDRINUSE; if anything but a socket
 // is there, [ErrNotSocket]; if the lock file has content, fs.ErrExist. Other errors are
 // [ErrPathTooLong], those of the system, and errors.ErrUnsupported, as on Windows.
-//
-// An [Abstract] path has no file and no bits: perm must be 0.
 func Listen(network, path string, perm fs.FileMode) (*Listener, error) {
 	if network != "unix" && network != "unixpacket" {
 		return nil, fmt.Errorf("listen: %w", net.UnknownNetworkError(network))

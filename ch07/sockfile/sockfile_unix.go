@@ -66,10 +66,8 @@ func check(path string, perm fs.FileMode) error {
 		limit = pathSize // its "@" stands for a NUL, and no other follows
 	}
 	switch {
-	case path == "":
-		return fmt.Errorf("%w: no path", fs.ErrInvalid)
-	case perm&^fs.ModePerm != 0:
-		return fmt.Errorf("%w: mode %v, want permission bits only", fs.ErrInvalid, perm)
+	case path == "", perm&^fs.ModePerm != 0:
+		return fmt.Errorf("%w: want a path and permission bits, got %q, %v", fs.ErrInvalid, path, perm)
 	case len(path) > limit:
 		return fmt.Errorf("%w: %d bytes, limit %d", ErrPathTooLong, len(path), limit)
 	case Abstract(path) && perm != 0:
@@ -79,13 +77,11 @@ func check(path string, perm fs.FileMode) error {
 	return nil
 }
 
-// absolute returns path from the root, if it leads to the same place: the directories above
-// may not be searched. It does not clean path: "link/.." is not where it seems to be.
+// absolute returns path from the root, if the directories above can be searched. It does not
+// clean path: "link/.." is not where it seems to be.
 func absolute(path string) string {
 	wd, err := os.Getwd()
-	there, thereErr := os.Stat(wd)
-	here, hereErr := os.Stat(".")
-	if path[0] == '/' || errors.Join(err, thereErr, hereErr) != nil || !os.SameFile(here, there) {
+	if _, statErr := os.Stat(wd); path[0] == '/' || err != nil || statErr != nil {
 		return path
 	}
 	return wd + "/" + path
@@ -153,9 +149,9 @@ func removeStale(network, path string) error {
 	return fmt.Errorf("%w: %w", syscall.EADDRINUSE, err)
 }
 
-// WriteTo tries once. On Linux a unixgram write waits while the queue of a receiver that is
-// not connected is full (net.unix.max_dgram_qlen, often 10 messages). A short deadline
-// would not do instead: once it has passed, package net does not even try.
+// WriteTo tries once. Package net waits while the receiver's queue is full: on Linux, after
+// net.unix.max_dgram_qlen messages, often 10. A short deadline would not do instead: once it
+// has passed, package net does not even try.
 func (c *packetConn) WriteTo(p []byte, to net.Addr) (int, error) {
 	addr, ok := to.(*net.UnixAddr)
 	if !ok || addr == nil {

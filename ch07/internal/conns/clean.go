@@ -5,6 +5,8 @@ import (
 	"testing"
 )
 
+// Copy with: unix.go.
+
 // CleanDir is SocketDir for a test that must leave nothing: it fails if something is left.
 func CleanDir(t testing.TB) string {
 	t.Helper()
