@@ -228,6 +228,10 @@ func credsCommandNetcat(t *testing.T, path string, own uint32) {
 			continue
 		}
 		t.Logf("%s: nc says %q", tt.who, out)
+		if tt.cred != nil && strings.Contains(string(out), "Permission denied") {
+			t.Logf("%s: cannot search %s", tt.who, filepath.Dir(path)) // a private TMPDIR
+			continue
+		}
 		if string(out) != tt.want {
 			t.Errorf("nc as %s: %q, %v, want %q", tt.who, out, err, tt.want)
 		}

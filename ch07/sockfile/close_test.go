@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"network-programming-with-go/ch07/internal/conns"
+	"network-programming-with-go/ch07/internal/leak"
 	"network-programming-with-go/ch07/sockfile"
 )
 
@@ -29,6 +30,7 @@ func closeGone(t *testing.T, names ...string) {
 // A main that returns when Accept fails, or when a read does, leaves nothing: the files
 // are gone by then.
 func TestCloseRemovesFilesFirst(t *testing.T) {
+	leak.Check(t)
 	path := filepath.Join(conns.CleanDir(t), "s.sock")
 	for range 50 {
 		l, err := sockfile.Listen("unix", path, 0o600)

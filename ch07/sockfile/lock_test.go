@@ -15,11 +15,13 @@ import (
 	"testing"
 
 	"network-programming-with-go/ch07/internal/conns"
+	"network-programming-with-go/ch07/internal/leak"
 	"network-programming-with-go/ch07/sockfile"
 )
 
 // Many start at once over a stale file: one wins. Two never serve at a time.
 func TestListenOneWins(t *testing.T) {
+	leak.Check(t)
 	path := filepath.Join(conns.CleanDir(t), "s.sock")
 	var live atomic.Int32
 	for range 20 {
@@ -94,11 +96,13 @@ func TestListenLeavesAnothersLock(t *testing.T) {
 		want   error // nil: any
 	}{
 		{"file", func(p string) error { return os.WriteFile(p, []byte("4242\n"), 0o600) }, fs.ErrExist},
+		{"one byte", func(p string) error { return os.WriteFile(p, []byte("\n"), 0o600) }, fs.ErrExist},
 		{"fifo", func(p string) error { return syscall.Mkfifo(p, 0o600) }, fs.ErrExist},
 		{"folder", func(p string) error { return os.Mkdir(p, 0o700) }, nil},
 		{"link", func(p string) error { return os.Symlink("nowhere", p) }, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			leak.Check(t)
 			path := filepath.Join(conns.CleanDir(t), "s.sock")
 			lock := path + ".lock"
 			if err := tt.create(lock); err != nil {

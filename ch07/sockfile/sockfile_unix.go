@@ -157,12 +157,9 @@ func (c *packetConn) WriteTo(p []byte, to net.Addr) (int, error) {
 	if !ok || addr == nil {
 		return c.PacketConn.WriteTo(p, to) // fails: the client has no name
 	}
-	raw, err := c.PacketConn.(*net.UnixConn).SyscallConn()
-	if err != nil {
-		return 0, err
-	}
+	raw, _ := c.PacketConn.(*net.UnixConn).SyscallConn() // cannot fail: it is not nil
 	var sendErr error
-	err = raw.Write(func(fd uintptr) bool {
+	err := raw.Write(func(fd uintptr) bool {
 		sendErr = syscall.Sendto(int(fd), p, 0, &syscall.SockaddrUnix{Name: addr.Name})
 		return true // do not wait, whatever the result
 	})

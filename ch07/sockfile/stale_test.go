@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"network-programming-with-go/ch07/internal/conns"
+	"network-programming-with-go/ch07/internal/leak"
 	"network-programming-with-go/ch07/sockfile"
 )
 
@@ -126,6 +127,7 @@ func TestListenAfterKill(t *testing.T) {
 // A live server keeps its path, even if it was not started by this package, and whatever
 // the types of the two sockets.
 func TestListenKeepsLive(t *testing.T) {
+	leak.Check(t)
 	dir := conns.CleanDir(t)
 	stream, err := net.Listen("unix", filepath.Join(dir, "stream"))
 	if err != nil {
