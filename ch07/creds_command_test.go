@@ -22,12 +22,12 @@ import (
 	"network-programming-with-go/ch07/internal/conns"
 )
 
-// credsCommandStart starts the server. The returned function ends it by SIGTERM and checks
-// that it exits with 0 and leaves no file.
-func credsCommandStart(t *testing.T, program string, args ...string) (path string, stop func()) {
+// credsCommandStart starts the server. The returned function ends it by SIGTERM, checks that
+// it exits with 0 and leaves no file, and returns its log.
+func credsCommandStart(t *testing.T, program string, args ...string) (path string, stop func() string) {
 	t.Helper()
 	server := command.Start(t, program, args...)
-	return server.Addr, func() {
+	return server.Addr, func() string {
 		t.Helper()
 		got := server.Stop(t, syscall.SIGTERM)
 		t.Logf("log:\n%s", got.Stderr)
@@ -39,6 +39,7 @@ func credsCommandStart(t *testing.T, program string, args ...string) (path strin
 				t.Errorf("left behind: %s (%v)", name, err)
 			}
 		}
+		return got.Stderr
 	}
 }
 
@@ -88,7 +89,10 @@ func TestCredsCommand(t *testing.T) {
 		if second.Status != 1 || !strings.Contains(second.Stderr, "in use") {
 			t.Errorf("a second server: status %d, %q, want 1, in use", second.Status, second.Stderr)
 		}
-		stop() // must not wait for a client that stays
+		want := fmt.Sprintf("pid=%d uid=%d gid=%s allowed=true", os.Getpid(), os.Geteuid(), own)
+		if log := stop(); !strings.Contains(log, want) { // must not wait for a client that stays
+			t.Errorf("log = %q, want %q in it", log, want)
+		}
 		_, err := lines.ReadByte()
 		if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("after the server's end: %v, want the connection's end", err)
@@ -97,22 +101,57 @@ func TestCredsCommand(t *testing.T) {
 
 	// A denied client gets its response even if it writes first. A server that closes with
 	// bytes unread resets the connection. One that closes at all breaks the pipe of a client,
-	// such as nc, that writes before it reads.
+	// such as nc, that writes before it reads. So the server ends its side only, for a second.
 	t.Run("denied", func(t *testing.T) {
 		path, stop := credsCommandStart(t, program, "-socket", socket, "4000000000")
-		defer stop()
-		conn, lines := credsCommandDial(t, path)
-		for range 2 {
+		var err error
+		for range 5 { // on a busy machine the second may be over too soon
+			conn, lines := credsCommandDial(t, path)
 			if _, err := io.WriteString(conn, "let me in\n"); err != nil {
 				t.Errorf("write before the response is read: %v", err)
 			}
-			if _, err := lines.Peek(1); err != nil {
-				t.Error(err)
+			if got, err := io.ReadAll(lines); err != nil || string(got) != "Access denied\n" {
+				t.Errorf("all that comes is %q, %v, want Access denied and the end", got, err)
+			}
+			if _, err = io.WriteString(conn, "why not?\n"); err == nil {
+				break
 			}
 		}
-		if got, err := io.ReadAll(lines); err != nil || string(got) != "Access denied\n" {
-			t.Errorf("all that comes is %q, %v, want Access denied and the end", got, err)
+		if err != nil {
+			t.Errorf("write after the response: %v", err)
 		}
+		if log := stop(); !strings.Contains(log, "allowed=false") {
+			t.Errorf("log = %q, want allowed=false in it", log)
+		}
+	})
+
+	// Out of file descriptors, the server says so and goes on when clients leave.
+	t.Run("out of files", func(t *testing.T) {
+		server := command.StartCmd(t, exec.Command("sh", "-c", `ulimit -n 12; exec "$0" "$@"`,
+			program, "-socket", socket, own))
+		server.WaitLine(t, "listening on ")
+		var clients []net.Conn
+		for range 12 {
+			conn, _ := credsCommandDial(t, socket)
+			clients = append(clients, conn)
+		}
+		server.WaitLine(t, "accept failed")
+		for _, conn := range clients {
+			conn.Close()
+		}
+		_, lines := credsCommandDial(t, socket)
+		credsCommandWant(t, lines, "Welcome")
+		if got := server.Stop(t, syscall.SIGTERM); got.Status != 0 {
+			t.Errorf("after SIGTERM: status %d, want 0", got.Status)
+		}
+	})
+
+	t.Run("default path", func(t *testing.T) {
+		cmd := exec.Command(program, own)
+		cmd.Env = append(os.Environ(), "TMPDIR="+dir)
+		server := command.StartCmd(t, cmd)
+		server.WaitLine(t, "listening on "+filepath.Join(dir, "creds.sock"))
+		server.Stop(t, syscall.SIGTERM)
 	})
 
 	t.Run("abstract", func(t *testing.T) {

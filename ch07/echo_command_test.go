@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -92,6 +93,17 @@ func TestEchoCommand(t *testing.T) {
 			}
 		})
 	}
+
+	t.Run("default path", func(t *testing.T) {
+		if runtime.GOOS == "windows" {
+			t.Skip("needs SIGTERM")
+		}
+		cmd := exec.Command(program)
+		cmd.Env = append(os.Environ(), "TMPDIR="+dir)
+		server := command.StartCmd(t, cmd)
+		server.WaitLine(t, "listening on "+filepath.Join(dir, "echo.sock"))
+		server.Stop(t, syscall.SIGTERM)
+	})
 
 	t.Run("abstract", func(t *testing.T) {
 		if runtime.GOOS != "linux" {

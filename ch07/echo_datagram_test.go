@@ -9,9 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"network-programming-with-go/ch07"
@@ -85,63 +83,6 @@ func TestEchoServerUDPKeepsBoundaries(t *testing.T) {
 	}
 }
 
-// packetFake is a socket for a bubble: reads come from a list, then wait for a deadline.
-type packetFake struct {
-	net.PacketConn // nil: its other methods are not called
-	reads          []error
-	echoes         int
-	last           time.Time // of the last echo
-	waits          time.Duration
-	over           chan struct{}
-	closed         bool
-}
-
-func (c *packetFake) ReadFrom(p []byte) (int, net.Addr, error) {
-	if len(c.reads) == 0 {
-		<-c.over
-		return 0, nil, os.ErrDeadlineExceeded
-	}
-	err := c.reads[0]
-	c.reads = c.reads[1:]
-	return copy(p, "hello"), c.LocalAddr(), err
-}
-
-func (c *packetFake) WriteTo(p []byte, to net.Addr) (int, error) {
-	c.echoes++
-	c.last = time.Now()
-	return 0, syscall.EPERM // dropped by a firewall: no reason to end
-}
-
-func (c *packetFake) SetWriteDeadline(t time.Time) error { c.waits = time.Until(t); return nil }
-
-func (c *packetFake) SetReadDeadline(time.Time) error { close(c.over); return nil }
-func (c *packetFake) LocalAddr() net.Addr             { return &net.UDPAddr{} }
-func (c *packetFake) Close() error                    { c.closed = true; return nil }
-
-// An error that concerns one client does not end the server. Errors of reads make it pause,
-// 5 ms and then 10 ms, and a good read starts that again.
-func TestServePacketEchoSurvivesErrors(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		start := time.Now()
-		c := &packetFake{over: make(chan struct{}), reads: []error{nil, syscall.ECONNREFUSED,
-			nil, syscall.ENOMEM, syscall.ENOMEM, nil}}
-		if err := ch07.ServePacketEcho(ctx, c); err != nil {
-			t.Errorf("ServePacketEcho = %v, want nil", err)
-		}
-		if took := time.Since(start); took != time.Minute {
-			t.Errorf("ServePacketEcho ended after %v, want 1m0s", took)
-		}
-		if took, want := c.last.Sub(start), 20*time.Millisecond; c.echoes != 3 || took != want {
-			t.Errorf("%d echoes within %v, want 3 within %v", c.echoes, took, want)
-		}
-		if !c.closed || c.waits != ch07.EchoWait {
-			t.Errorf("closed %t, write timeout %v, want true, %v", c.closed, c.waits, ch07.EchoWait)
-		}
-	})
-}
-
 // The end of the context ends the server, which removes its socket file before it closes.
 func TestDatagramEchoServer(t *testing.T) {
 	leak.Check(t)
@@ -154,8 +95,10 @@ func TestDatagramEchoServer(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			bound, err := ch07.DatagramEchoServer(ctx, network, addr)
-			if err != nil {
-				t.Skip(err) // Windows has no unixgram
+			if runtime.GOOS == "windows" && network == "unixgram" {
+				t.Skip(err) // it has none
+			} else if err != nil {
+				t.Fatal(err)
 			}
 			if got := bound.Network(); got != network {
 				t.Errorf("address of network %q, want %q", got, network)
@@ -176,22 +119,5 @@ func TestDatagramEchoServer(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func TestDatagramEchoServerErrors(t *testing.T) {
-	for _, network := range []string{"tcp", "unix", "unixpacket", "ip4:icmp", "pigeon", ""} {
-		_, err := ch07.DatagramEchoServer(t.Context(), network, "127.0.0.1:0")
-		if _, ok := errors.AsType[net.UnknownNetworkError](err); !ok {
-			t.Errorf("DatagramEchoServer(%q) = %v, want net.UnknownNetworkError", network, err)
-		}
-	}
-	c, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Close()
-	if err := ch07.ServePacketEcho(t.Context(), c); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("ServePacketEcho on a closed socket = %v, want net.ErrClosed", err)
 	}
 }

@@ -1,10 +1,18 @@
 package ch07_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net"
+	"os"
+	"runtime"
 	"syscall"
 	"testing"
+	"time"
+
+	"network-programming-with-go/ch07"
+	"network-programming-with-go/ch07/internal/conns"
 )
 
 // No unixgram server can prevent this: responses that wait to be read fill its own send
@@ -56,5 +64,33 @@ func TestUnixgramUnreadMessagesShutOutOthers(t *testing.T) {
 	deaf.Close()
 	if err := try(other.LocalAddr()); err != nil {
 		t.Errorf("sending to the other one when the first has gone: %v", err)
+	}
+}
+
+// An abstract name has no file. DatagramEchoServer leaves a file that has such a name.
+func TestDatagramEchoServerAbstractName(t *testing.T) {
+	t.Chdir(conns.CleanDir(t))
+	name := fmt.Sprintf("@ch07-datagram-%d", os.Getpid())
+	if err := os.WriteFile(name, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if _, err := ch07.DatagramEchoServer(ctx, "unixgram", name); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	for end := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+		c, err := net.ListenPacket("unixgram", name) // works when the server has closed
+		if err == nil {
+			c.Close()
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("10 s after the end of the context: %v", err)
+		}
+	}
+	if err := os.Remove(name); err != nil {
+		t.Errorf("the file: %v", err)
 	}
 }

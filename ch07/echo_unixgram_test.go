@@ -96,8 +96,8 @@ func TestEchoServerUnixDatagram(t *testing.T) {
 func TestEchoServerUnixDatagramSizes(t *testing.T) {
 	dir := conns.CleanDir(t)
 	conn := unixgramDial(t, unixgramStart(t, dir), filepath.Join(dir, "client"))
-	buf := make([]byte, 2*ch07.EchoBufferSize)
-	for _, size := range []int{2048, ch07.EchoBufferSize, ch07.EchoBufferSize + 1, 1} {
+	buf := make([]byte, 128<<10)
+	for _, size := range []int{2048, 64 << 10, 64<<10 + 1, 1} {
 		sent := bytes.Repeat([]byte{'x'}, size)
 		if _, err := conn.Write(sent); errors.Is(err, syscall.EMSGSIZE) {
 			t.Logf("%d bytes: this system does not send that: %v", size, err)
@@ -106,7 +106,7 @@ func TestEchoServerUnixDatagramSizes(t *testing.T) {
 			t.Fatal(err)
 		}
 		n, err := conn.Read(buf)
-		want := sent[:min(size, ch07.EchoBufferSize)]
+		want := sent[:min(size, 64<<10)]
 		if err != nil || !bytes.Equal(buf[:n], want) {
 			t.Errorf("echo of %d bytes: %d bytes, %v, want %d", size, n, err, len(want))
 		}

@@ -99,8 +99,8 @@ func TestUnixPacketShortRead(t *testing.T) {
 // message the tail is lost, and only of that one.
 func TestEchoServerUnixPacketSizes(t *testing.T) {
 	conn := unixpacketDial(t, unixpacketStart(t))
-	buf := make([]byte, 2*ch07.EchoBufferSize)
-	for _, size := range []int{1, 40 << 10, ch07.EchoBufferSize, ch07.EchoBufferSize + 1, 1} {
+	buf := make([]byte, 128<<10)
+	for _, size := range []int{1, 40 << 10, 64 << 10, 64<<10 + 1, 1} {
 		sent := bytes.Repeat([]byte{'x'}, size)
 		if _, err := conn.Write(sent); errors.Is(err, syscall.EMSGSIZE) {
 			t.Logf("%d bytes: this system does not send that: %v", size, err)
@@ -109,7 +109,7 @@ func TestEchoServerUnixPacketSizes(t *testing.T) {
 			t.Fatal(err)
 		}
 		n, err := conn.Read(buf)
-		want := sent[:min(size, ch07.EchoBufferSize)]
+		want := sent[:min(size, 64<<10)]
 		if err != nil || !bytes.Equal(buf[:n], want) {
 			t.Errorf("echo of %d bytes: %d bytes, %v, want %d", size, n, err, len(want))
 		}
