@@ -24,7 +24,8 @@ import (
 
 // credsCommandStart starts the server. The returned function ends it by SIGTERM, checks that
 // it exits with 0 and leaves no file, and returns its log.
-func credsCommandStart(t *testing.T, program string, args ...string) (path string, stop func() string) {
+func credsCommandStart(t *testing.T, program string,
+	args ...string) (path string, stop func() string) {
 	t.Helper()
 	server := command.Start(t, program, args...)
 	return server.Addr, func() string {

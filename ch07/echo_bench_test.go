@@ -59,7 +59,7 @@ func benchEchoStart(b testing.TB, network string) net.Conn {
 }
 
 // What an echo costs in allocations, client and server together: an address for each
-// datagram, and nothing where there is a connection.
+// datagram, and nothing if there is a connection.
 func TestEchoAllocations(t *testing.T) {
 	for _, tt := range []struct {
 		network string

@@ -50,7 +50,7 @@ func TestEchoServerUDP(t *testing.T) {
 		sent := bytes.Repeat([]byte{byte(size)}, size)
 		if _, err := conn.Write(sent); err != nil {
 			t.Logf("%d bytes: this system does not send that: %v", size, err)
-			continue // macOS stops at 9,216 bytes unless told otherwise
+			continue // macOS stops at 9,216 bytes by default
 		}
 		conn.SetReadDeadline(time.Now().Add(10 * time.Second)) // bounds a failure
 		n, err := conn.Read(buf)

@@ -28,12 +28,12 @@ func TestUnixgramUnreadMessagesShutOutOthers(t *testing.T) {
 	}
 	server, other := bind(), bind()
 	// A client that is connected to the server has no limit on its queue.
-	deaf, err := net.DialUnix("unixgram", &net.UnixAddr{Name: server.LocalAddr().String() + "-deaf",
+	silent, err := net.DialUnix("unixgram", &net.UnixAddr{Name: server.LocalAddr().String() + "-silent",
 		Net: "unixgram"}, server.LocalAddr().(*net.UnixAddr))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { deaf.Close() })
+	t.Cleanup(func() { silent.Close() })
 	raw, err := server.SyscallConn()
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +52,7 @@ func TestUnixgramUnreadMessagesShutOutOthers(t *testing.T) {
 	}
 	unread := 0
 	for ; err == nil && unread < 100_000; unread++ {
-		err = try(deaf.LocalAddr())
+		err = try(silent.LocalAddr())
 	}
 	t.Logf("%d messages of 1,000 bytes wait for one client: %v", unread-1, err)
 	if !errors.Is(err, syscall.EAGAIN) {
@@ -61,7 +61,7 @@ func TestUnixgramUnreadMessagesShutOutOthers(t *testing.T) {
 	if err := try(other.LocalAddr()); !errors.Is(err, syscall.EAGAIN) {
 		t.Errorf("sending to the other one: %v, want EAGAIN", err)
 	}
-	deaf.Close()
+	silent.Close()
 	if err := try(other.LocalAddr()); err != nil {
 		t.Errorf("sending to the other one when the first has gone: %v", err)
 	}

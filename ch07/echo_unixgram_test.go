@@ -101,7 +101,7 @@ func TestEchoServerUnixDatagramSizes(t *testing.T) {
 		sent := bytes.Repeat([]byte{'x'}, size)
 		if _, err := conn.Write(sent); errors.Is(err, syscall.EMSGSIZE) {
 			t.Logf("%d bytes: this system does not send that: %v", size, err)
-			continue // macOS stops at 2,048 bytes unless told otherwise
+			continue // macOS stops at 2,048 bytes by default
 		} else if err != nil {
 			t.Fatal(err)
 		}
@@ -141,20 +141,20 @@ func TestEchoServerUnixDatagramNoWayBack(t *testing.T) {
 	gone.Write([]byte("no way back"))
 	gone.Close()
 
-	deafPath := filepath.Join(dir, "deaf")
-	deaf, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: deafPath, Net: "unixgram"})
+	silentPath := filepath.Join(dir, "silent")
+	silent, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: silentPath, Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.Remove(deafPath)
-	defer deaf.Close()
-	deaf.SetDeadline(time.Now().Add(10 * time.Second)) // bounds a failure
+	defer os.Remove(silentPath)
+	defer silent.Close()
+	silent.SetDeadline(time.Now().Add(10 * time.Second)) // bounds a failure
 
 	// Linux queues 11 messages for a receiver that does not read. A plain write then waits.
 	conn := unixgramDial(t, server, filepath.Join(dir, "client"))
 	buf := make([]byte, 64)
 	for i := range 30 {
-		if _, err := deaf.WriteTo([]byte("x"), server); err != nil {
+		if _, err := silent.WriteTo([]byte("x"), server); err != nil {
 			t.Fatalf("message %d of a client that does not read: %v", i, err)
 		}
 		if _, err := conn.Write([]byte("still there?")); err != nil {

@@ -1,6 +1,7 @@
 package sockfile_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,8 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"network-programming-with-go/ch07/internal/conns"
 	"network-programming-with-go/ch07/sockfile"
@@ -22,27 +26,25 @@ func TestListenNoWindow(t *testing.T) {
 	old := syscall.Umask(0)
 	defer syscall.Umask(old)
 	const perm = 0o600
-	over := make(chan bool)
-	looked := make(chan int, 1)
-	go func() {
-		seen := 0
-		defer func() { looked <- seen }()
-		for {
+	var looks atomic.Int64
+	var watcher sync.WaitGroup
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // enough on a busy machine
+	watcher.Go(func() {
+		defer cancel()
+		for ctx.Err() == nil {
 			var stat syscall.Stat_t
-			if err := syscall.Lstat(path, &stat); err == nil {
-				if seen++; stat.Mode&0o777 != perm {
-					t.Errorf("file mode %#o, want %#o", stat.Mode, syscall.S_IFSOCK|perm)
-					return
-				}
+			if err := syscall.Lstat(path, &stat); err != nil {
+				continue
 			}
-			select {
-			case <-over:
+			if looks.Add(1); stat.Mode&0o777 != perm {
+				t.Errorf("file mode %#o, want %#o", stat.Mode, syscall.S_IFSOCK|perm)
 				return
-			default:
 			}
 		}
-	}()
-	for range 50 {
+	})
+	defer watcher.Wait()
+	defer cancel()
+	for ctx.Err() == nil && looks.Load() < 5000 {
 		l, err := sockfile.Listen("unix", path, perm)
 		if err != nil {
 			t.Errorf("Listen: %v", err)
@@ -56,8 +58,7 @@ func TestListenNoWindow(t *testing.T) {
 		}
 		c.Close()
 	}
-	close(over)
-	t.Logf("looked at the file %d times", <-looked)
+	t.Logf("looked at the file %d times", looks.Load())
 }
 
 // With fs.protected_regular, Linux forbids even root to open a file of another user in a

@@ -9,7 +9,7 @@ import (
 	"network-programming-with-go/ch07/sockfile"
 )
 
-// Where the bits cannot be had, there is no listener.
+// A system without the bits and the lock gets no listener.
 func TestListenRefuses(t *testing.T) {
 	switch runtime.GOOS {
 	case "linux", "darwin", "freebsd", "netbsd", "openbsd", "dragonfly":

@@ -67,7 +67,7 @@ func check(path string, perm fs.FileMode) error {
 	}
 	switch {
 	case path == "", perm&^fs.ModePerm != 0:
-		return fmt.Errorf("%w: want a path and permission bits, got %q, %v", fs.ErrInvalid, path, perm)
+		return fmt.Errorf("%w: want a path and permission bits, got %v", fs.ErrInvalid, perm)
 	case len(path) > limit:
 		return fmt.Errorf("%w: %d bytes, limit %d", ErrPathTooLong, len(path), limit)
 	case Abstract(path) && perm != 0:
