@@ -94,6 +94,37 @@ func TestEchoCommand(t *testing.T) {
 		})
 	}
 
+	t.Run("signals", func(t *testing.T) {
+		if runtime.GOOS == "windows" {
+			t.Skip("it has none")
+		}
+		args := []string{"-listen", filepath.Join(dir, "signals")}
+		for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP} {
+			server := command.Start(t, program, args...)
+			if got := server.Stop(t, signal); got.Status != 0 {
+				t.Errorf("after %v: status %d, want 0", signal, got.Status)
+			}
+			if _, err := os.Lstat(server.Addr); err == nil {
+				t.Errorf("after %v: the socket file is left", signal)
+			}
+		}
+		// As under nohup, where SIGHUP must not end the server.
+		cmd := exec.Command("sh", append([]string{"-c", `trap "" HUP; exec "$0" "$@"`, program}, args...)...)
+		server := command.StartCmd(t, cmd)
+		server.WaitLine(t, "listening on ")
+		server.Signal(t, syscall.SIGHUP)
+		for range 20 { // the signal takes a moment
+			conn := echoCommandDial(t, "unix", args[1])
+			io.WriteString(conn, "x")
+			if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
+				t.Fatalf("echo after an ignored SIGHUP: %v", err)
+			}
+		}
+		if got := server.Stop(t, syscall.SIGTERM); got.Status != 0 {
+			t.Errorf("after SIGTERM: status %d, want 0", got.Status)
+		}
+	})
+
 	t.Run("default path", func(t *testing.T) {
 		if runtime.GOOS == "windows" {
 			t.Skip("needs SIGTERM")

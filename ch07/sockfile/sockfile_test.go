@@ -31,9 +31,13 @@ func TestListenPermissionBits(t *testing.T) {
 				t.Fatal(err)
 			}
 			info, err := os.Lstat(path)
+			lock, lockErr := os.Lstat(path + ".lock")
 			l.Close()
-			if err != nil {
+			if err := errors.Join(err, lockErr); err != nil {
 				t.Fatal(err)
+			}
+			if got, want := lock.Mode(), 0o600&^fs.FileMode(umask); got != want {
+				t.Errorf("umask %03o: lock file has mode %v, want %v", umask, got, want)
 			}
 			if got, want := info.Mode(), perm|fs.ModeSocket; got != want {
 				t.Errorf("umask %03o: mode %v, want %v", umask, got, want)

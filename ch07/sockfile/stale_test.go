@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -155,6 +156,8 @@ func TestListenKeepsLive(t *testing.T) {
 			if !errors.Is(err, syscall.EADDRINUSE) {
 				t.Errorf("listen for %s on a live %s = %v, %v, want EADDRINUSE",
 					network, addr.Network(), l, err)
+			} else if strings.Contains(err.Error(), "bind") {
+				t.Errorf("error = %v, want one that does not come from bind", err)
 			}
 			t.Log(err)
 			if now, err := os.Lstat(addr.String()); err != nil || !os.SameFile(before, now) {
