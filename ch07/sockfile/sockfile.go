@@ -96,8 +96,8 @@ type file struct {
 	closed sync.Once
 }
 
-// close removes the files first. While the socket is open no other file gets its inode,
-// and while the lock is held no other server takes the path.
+// close removes the files first, so that none is left when Accept returns. Until the socket
+// is closed, no other file gets its inode.
 func (f *file) close() error {
 	err := net.ErrClosed
 	f.closed.Do(func() {
