@@ -112,3 +112,20 @@ func TestListenUnixErrors(t *testing.T) {
 		t.Errorf("ListenUnix(pigeon) = %v, %v, want net.UnknownNetworkError", l, err)
 	}
 }
+
+// A stale file that cannot be removed is an error.
+func TestListenUnixStaleStays(t *testing.T) {
+	if runtime.GOOS == "windows" || os.Getuid() == 0 {
+		t.Skip("needs a folder in which we cannot remove a file; root always can")
+	}
+	dir := conns.SocketDir(t)
+	path := filepath.Join(dir, "s.sock")
+	listenStale(t, path)
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Chmod(dir, 0o700) })
+	if l, err := ch07.ListenUnix("unix", path); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("ListenUnix = %v, %v, want fs.ErrPermission", l, err)
+	}
+}

@@ -13,7 +13,7 @@ import (
 func TestListenRefuses(t *testing.T) {
 	switch runtime.GOOS {
 	case "linux", "darwin", "freebsd", "netbsd", "openbsd", "dragonfly":
-		t.Skipf("%s has them, see listen_test.go", runtime.GOOS)
+		t.Skipf("%s has them, see sockfile_test.go", runtime.GOOS)
 	}
 	path := filepath.Join(t.TempDir(), "s.sock")
 	if l, err := sockfile.Listen("unix", path, 0o600); !errors.Is(err, errors.ErrUnsupported) {
