@@ -68,11 +68,25 @@ func TestUserGroups(t *testing.T) {
 	if err != nil {
 		t.Skipf("we are not in the user database: %v", err)
 	}
-	gids, err := ch07.UserGroups(uint32(os.Getuid()))
-	t.Logf("the database puts user %d in %v", os.Getuid(), gids)
-	primary, _ := strconv.Atoi(me.Gid)
-	if err != nil || !slices.Contains(gids, uint32(primary)) {
-		t.Errorf("UserGroups = %v, %v, want %d among them", gids, err, primary)
+	for _, name := range []string{me.Username, "nobody", "daemon"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			t.Log(err)
+			continue
+		}
+		want, err := u.GroupIds()
+		if err != nil {
+			t.Fatal(err)
+		}
+		uid, err := strconv.ParseUint(u.Uid, 10, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gids, err := ch07.UserGroups(uint32(uid))
+		t.Logf("the database puts %s (%s) in %v", name, u.Uid, gids)
+		if got := strings.Fields(strings.Trim(fmt.Sprint(gids), "[]")); err != nil || !slices.Equal(got, want) {
+			t.Errorf("UserGroups(%s) = %v, %v, want %v", u.Uid, gids, err, want)
+		}
 	}
 }
 
@@ -105,9 +119,9 @@ func TestAllowedRefuses(t *testing.T) {
 	}
 	client.Close()
 	server.Close()
-	for _, conn := range []*net.UnixConn{server, nil} {
+	for _, conn := range []*net.UnixConn{server, nil, {}} {
 		if got, err := ch07.Allowed(conn, own); got || err == nil {
-			t.Errorf("Allowed on a closed or nil connection = %v, %v, want an error", got, err)
+			t.Errorf("Allowed on a closed, nil or zero connection = %v, %v, want an error", got, err)
 		}
 	}
 }

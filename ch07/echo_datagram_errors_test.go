@@ -91,6 +91,9 @@ func TestDatagramEchoServerErrors(t *testing.T) {
 			t.Errorf("DatagramEchoServer(%q) = %v, want net.UnknownNetworkError", network, err)
 		}
 	}
+	if addr, err := ch07.DatagramEchoServer(t.Context(), "udp", "127.0.0.1"); err == nil {
+		t.Errorf("DatagramEchoServer without a port = %v, nil, want an error", addr)
+	}
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
