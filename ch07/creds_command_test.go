@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -136,7 +137,9 @@ func TestCredsCommand(t *testing.T) {
 			conn, _ := credsCommandDial(t, socket)
 			clients = append(clients, conn)
 		}
-		server.WaitLine(t, "accept failed")
+		if line := server.WaitLine(t, "accept failed"); !strings.Contains(line, "too many open files") {
+			t.Errorf("log = %q, want the reason", line)
+		}
 		for _, conn := range clients {
 			conn.Close()
 		}
@@ -152,7 +155,13 @@ func TestCredsCommand(t *testing.T) {
 		cmd.Env = append(os.Environ(), "TMPDIR="+dir)
 		server := command.StartCmd(t, cmd)
 		server.WaitLine(t, "listening on "+filepath.Join(dir, "creds.sock"))
-		server.Stop(t, syscall.SIGTERM)
+		hangUp := syscall.SIGHUP
+		if signal.Ignored(hangUp) { // under nohup
+			hangUp = syscall.SIGTERM
+		}
+		if got := server.Stop(t, hangUp); got.Status != 0 {
+			t.Errorf("after %v: status %d, want 0", hangUp, got.Status)
+		}
 	})
 
 	t.Run("abstract", func(t *testing.T) {
