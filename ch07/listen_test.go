@@ -12,6 +12,7 @@ import (
 
 	"network-programming-with-go/ch07"
 	"network-programming-with-go/ch07/internal/conns"
+	"network-programming-with-go/ch07/internal/leak"
 )
 
 // listenStale leaves the socket file of a server that is dead.
@@ -65,6 +66,7 @@ func TestListenUnix(t *testing.T) {
 		}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			leak.Check(t)
 			path := filepath.Join(conns.SocketDir(t), "s.sock")
 			tt.put(t, path)
 			before, _ := os.Lstat(path)
