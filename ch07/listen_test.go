@@ -66,6 +66,7 @@ func TestListenUnix(t *testing.T) {
 		}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			conns.KeepGarbage(t)
 			leak.Check(t)
 			path := filepath.Join(conns.SocketDir(t), "s.sock")
 			tt.put(t, path)

@@ -30,6 +30,7 @@ func closeGone(t *testing.T, names ...string) {
 // A main that returns when Accept fails, or when a read does, leaves nothing: the files
 // are gone by then.
 func TestCloseRemovesFilesFirst(t *testing.T) {
+	conns.KeepGarbage(t)
 	leak.Check(t)
 	path := filepath.Join(conns.CleanDir(t), "s.sock")
 	for range 50 {

@@ -21,6 +21,7 @@ import (
 
 // Many start at once over a stale file: one wins. Two never serve at a time.
 func TestListenOneWins(t *testing.T) {
+	conns.KeepGarbage(t)
 	leak.Check(t)
 	path := filepath.Join(conns.CleanDir(t), "s.sock")
 	var live atomic.Int32
@@ -102,6 +103,7 @@ func TestListenLeavesAnothersLock(t *testing.T) {
 		{"link", func(p string) error { return os.Symlink("nowhere", p) }, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			conns.KeepGarbage(t)
 			leak.Check(t)
 			path := filepath.Join(conns.CleanDir(t), "s.sock")
 			lock := path + ".lock"
