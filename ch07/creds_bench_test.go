@@ -3,36 +3,16 @@
 package ch07_test
 
 import (
-	"net"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"network-programming-with-go/ch07"
+	"network-programming-with-go/ch07/internal/conns"
 )
 
 // What it costs to ask the kernel about a peer, and the databases about its user.
 func BenchmarkWhoIsThere(b *testing.B) {
-	dir, err := os.MkdirTemp("", "ch07")
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { os.RemoveAll(dir) })
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, "s"), Net: "unix"})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { l.Close() })
-	client, err := net.DialUnix("unix", nil, l.Addr().(*net.UnixAddr))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { client.Close() })
-	conn, err := l.AcceptUnix()
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { conn.Close() })
+	_, conn := conns.UnixPair(b)
 	none := ch07.Groups{4_000_000_000: {}} // so that every group is looked at
 	for name, ask := range map[string]func() error{
 		"kernel/PeerCredentials": func() error {

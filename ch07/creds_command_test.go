@@ -5,60 +5,43 @@ package ch07_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"network-programming-with-go/ch07/internal/command"
+	"network-programming-with-go/ch07/internal/conns"
 )
 
-// credsCommandStart runs the server and returns the path it announces. The returned
-// function ends it by SIGTERM and checks that it goes in order.
-func credsCommandStart(t *testing.T, bin string, args ...string) (path string, stop func()) {
+// credsCommandStart starts the server. The returned function ends it by SIGTERM, checks that
+// it exits with 0 and leaves no file, and returns its log.
+func credsCommandStart(t *testing.T, program string,
+	args ...string) (path string, stop func() string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	t.Cleanup(cancel) // the timeout kills a server that does not obey
-	cmd := exec.CommandContext(ctx, bin, args...)
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewReader(stderr)
-	ready, err := lines.ReadString('\n')
-	path, ok := strings.CutPrefix(strings.TrimSpace(ready), "listening on ")
-	if err != nil || !ok {
-		cmd.Process.Kill()
-		cmd.Wait() // reports the kill
-		t.Fatalf("first line = %q, %v, want \"listening on PATH\"", ready, err)
-	}
-	logged := make(chan string, 1)
-	go func() {
-		all, _ := io.ReadAll(lines)
-		logged <- string(all)
-	}()
-	return path, func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		log := <-logged
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("after SIGTERM: %v, want exit status 0", err)
+	server := command.Start(t, program, args...)
+	return server.Addr, func() string {
+		t.Helper()
+		got := server.Stop(t, syscall.SIGTERM)
+		t.Logf("log:\n%s", got.Stderr)
+		if got.Status != 0 {
+			t.Errorf("after SIGTERM: status %d, want 0", got.Status)
 		}
-		t.Logf("log:\n%s", log)
-		for _, name := range []string{path, path + ".lock"} {
+		for _, name := range []string{server.Addr, server.Addr + ".lock"} {
 			if _, err := os.Lstat(name); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("left behind: %s (%v)", name, err)
 			}
 		}
+		return got.Stderr
 	}
 }
 
@@ -73,156 +56,191 @@ func credsCommandDial(t *testing.T, path string) (net.Conn, *bufio.Reader) {
 	return conn, bufio.NewReader(conn)
 }
 
+// credsCommandWant fails if the next line of the server is not the one wanted.
+func credsCommandWant(t *testing.T, lines *bufio.Reader, want string) {
+	t.Helper()
+	if got, err := lines.ReadString('\n'); err != nil || got != want+"\n" {
+		t.Errorf("response = %q, %v, want %q", got, err, want)
+	}
+}
+
 func TestCredsCommand(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "ch07")
-	if err != nil {
-		t.Fatal(err)
+	program := command.Build(t, "./creds")
+	credsCommandUse(t, program)
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux can identify peers")
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := conns.SocketDir(t)
 	if err := os.Chmod(dir, 0o711); err != nil { // other users connect, too
 		t.Fatal(err)
 	}
-	bin, socket := filepath.Join(dir, "creds"), filepath.Join(dir, "creds.sock")
-	// go run keeps what it has linked, and has cp copy it; go build would link each time.
-	build := exec.Command("go", "run", "-exec", "cp", "./creds", bin)
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", build, err, out)
-	}
-	// A pass is cached by the files that go test saw opened: let it see the command.
-	if _, err := os.ReadDir("creds"); err != nil {
-		t.Fatal(err)
-	}
-	own := fmt.Sprint(os.Getegid())
-
-	t.Run("help", func(t *testing.T) {
-		out, err := exec.Command(bin, "-h").Output()
-		if err != nil || !bytes.Contains(out, []byte("Usage: creds")) ||
-			!bytes.Contains(out, []byte("-socket")) {
-			t.Errorf("creds -h: %v, output\n%s", err, out)
-		}
-	})
-
-	t.Run("wrong use", func(t *testing.T) {
-		for _, c := range []struct {
-			args   []string
-			status int
-			reason string
-		}{
-			{nil, 2, "Usage: creds [-socket PATH] GROUP..."},
-			{[]string{"-socket", socket}, 2, "at least one GROUP"},
-			{[]string{"-socket", socket, own, "no-such-group"}, 2, `"no-such-group"`},
-			{[]string{"-nonsense", own}, 2, "-nonsense"},
-			{[]string{"-socket", filepath.Join(dir, "none", "s"), own}, 1, "no such file"},
-			{[]string{"-socket", bin, own}, 1, "not a socket"},
-			{[]string{"-socket", dir + strings.Repeat("/x", 60), own}, 1, "limit"},
-		} {
-			var stderr strings.Builder
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			defer cancel() // the timeout kills a server that should not have started
-			cmd := exec.CommandContext(ctx, bin, c.args...)
-			cmd.Stderr = &stderr
-			cmd.Run() // the status is looked at below
-			got, said := cmd.ProcessState.ExitCode(), stderr.String()
-			if got != c.status || !strings.Contains(said, c.reason) {
-				t.Errorf("creds %q: status %d, %q, want %d and %q",
-					c.args, got, said, c.status, c.reason)
-			}
-		}
-		if _, err := os.Stat(bin); err != nil {
-			t.Errorf("the file named as a socket: %v", err)
-		}
-	})
-
-	if runtime.GOOS != "linux" {
-		t.Skip("peers can be identified on Linux only")
-	}
+	socket, own := filepath.Join(dir, "creds.sock"), fmt.Sprint(os.Getegid())
 
 	t.Run("welcome", func(t *testing.T) {
-		path, stop := credsCommandStart(t, bin, "-socket", socket, "4000000000", own)
+		path, stop := credsCommandStart(t, program, "-socket", socket, "4000000000", own)
+		if info, err := os.Lstat(path); err != nil || info.Mode().Perm() != 0o666 {
+			t.Errorf("socket file: %v, %v, want permission bits 0666", info, err)
+		}
 		conn, lines := credsCommandDial(t, path)
-		if got, err := lines.ReadString('\n'); err != nil || got != "Welcome\n" {
-			t.Errorf("answer = %q, %v, want Welcome", got, err)
-		}
+		credsCommandWant(t, lines, "Welcome")
 		if _, err := io.WriteString(conn, "hello\n"); err != nil {
-			t.Errorf("the admitted may write: %v", err)
+			t.Errorf("write of an admitted client: %v", err)
 		}
-		out, err := exec.Command(bin, "-socket", socket, own).CombinedOutput()
-		if err == nil || !bytes.Contains(out, []byte("in use")) {
-			t.Errorf("a second server: %v, %q, want address in use", err, out)
+		second := command.Run(t, program, "-socket", socket, own)
+		if second.Status != 1 || !strings.Contains(second.Stderr, "in use") {
+			t.Errorf("a second server: status %d, %q, want 1, in use", second.Status, second.Stderr)
 		}
-		stop() // must not wait for a client that stays
-		_, err = lines.ReadByte()
+		want := fmt.Sprintf("pid=%d uid=%d gid=%s allowed=true", os.Getpid(), os.Geteuid(), own)
+		if log := stop(); !strings.Contains(log, want) { // must not wait for a client that stays
+			t.Errorf("log = %q, want %q in it", log, want)
+		}
+		_, err := lines.ReadByte()
 		if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("after the server's end: %v, want the connection's", err)
+			t.Errorf("after the server's end: %v, want the connection's end", err)
 		}
 	})
 
-	// What a client has sent meanwhile must not cost it the answer: a server that closes
-	// with bytes unread resets the connection, and one that closes at all breaks the pipe
-	// of a client, such as nc, that writes before it reads.
+	// A denied client gets its response even if it writes first. A server that closes with
+	// bytes unread resets the connection. One that closes at all breaks the pipe of a client,
+	// such as nc, that writes before it reads. So the server ends its side only, for a second.
 	t.Run("denied", func(t *testing.T) {
-		path, stop := credsCommandStart(t, bin, "-socket", socket, "4000000000")
-		defer stop()
-		conn, lines := credsCommandDial(t, path)
-		for range 2 {
+		path, stop := credsCommandStart(t, program, "-socket", socket, "4000000000")
+		var err error
+		for range 5 { // on a busy machine the second may be over too soon
+			conn, lines := credsCommandDial(t, path)
 			if _, err := io.WriteString(conn, "let me in\n"); err != nil {
-				t.Errorf("write before the answer is read: %v", err)
+				t.Errorf("write before the response is read: %v", err)
 			}
-			if _, err := lines.Peek(1); err != nil {
-				t.Error(err)
+			if got, err := io.ReadAll(lines); err != nil || string(got) != "Access denied\n" {
+				t.Errorf("all that comes is %q, %v, want Access denied and the end", got, err)
+			}
+			if _, err = io.WriteString(conn, "why not?\n"); err == nil {
+				break
 			}
 		}
-		if got, err := io.ReadAll(lines); err != nil || string(got) != "Access denied\n" {
-			t.Errorf("all that comes is %q, %v, want Access denied and the end", got, err)
+		if err != nil {
+			t.Errorf("write after the response: %v", err)
+		}
+		if log := stop(); !strings.Contains(log, "allowed=false") {
+			t.Errorf("log = %q, want allowed=false in it", log)
+		}
+	})
+
+	// Out of file descriptors, the server says so and goes on when clients leave.
+	t.Run("out of files", func(t *testing.T) {
+		server := command.StartCmd(t, exec.Command("sh", "-c", `ulimit -n 12; exec "$0" "$@"`,
+			program, "-socket", socket, own))
+		server.WaitLine(t, "listening on ")
+		var clients []net.Conn
+		for range 12 {
+			conn, _ := credsCommandDial(t, socket)
+			clients = append(clients, conn)
+		}
+		if line := server.WaitLine(t, "accept failed"); !strings.Contains(line, "too many open files") {
+			t.Errorf("log = %q, want the reason", line)
+		}
+		for _, conn := range clients {
+			conn.Close()
+		}
+		_, lines := credsCommandDial(t, socket)
+		credsCommandWant(t, lines, "Welcome")
+		if got := server.Stop(t, syscall.SIGTERM); got.Status != 0 {
+			t.Errorf("after SIGTERM: status %d, want 0", got.Status)
+		}
+	})
+
+	t.Run("default path", func(t *testing.T) {
+		cmd := exec.Command(program, own)
+		cmd.Env = append(os.Environ(), "TMPDIR="+dir)
+		server := command.StartCmd(t, cmd)
+		server.WaitLine(t, "listening on "+filepath.Join(dir, "creds.sock"))
+		hangUp := syscall.SIGHUP
+		if signal.Ignored(hangUp) { // under nohup
+			hangUp = syscall.SIGTERM
+		}
+		if got := server.Stop(t, hangUp); got.Status != 0 {
+			t.Errorf("after %v: status %d, want 0", hangUp, got.Status)
 		}
 	})
 
 	t.Run("abstract", func(t *testing.T) {
 		name := fmt.Sprintf("@creds-%d", os.Getpid())
-		path, stop := credsCommandStart(t, bin, "-socket", name, own)
+		path, stop := credsCommandStart(t, program, "-socket", name, own)
 		defer stop()
 		_, lines := credsCommandDial(t, path)
-		if got, err := lines.ReadString('\n'); err != nil || got != "Welcome\n" {
-			t.Errorf("answer on %s: %q, %v", path, got, err)
-		}
+		credsCommandWant(t, lines, "Welcome")
 	})
 
-	t.Run("log that nobody reads", func(t *testing.T) {
-		cmd := exec.Command(bin, "-socket", socket, own)
-		stderr, err := cmd.StderrPipe()
+	t.Run("log that nothing reads", func(t *testing.T) {
+		r, w, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := cmd.Start(); err != nil {
+		defer r.Close()
+		cmd := exec.Command(program, "-socket", socket, own)
+		cmd.Stderr = w
+		server := command.StartCmd(t, cmd)
+		w.Close()
+		if _, err := bufio.NewReader(r).ReadString('\n'); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { cmd.Process.Kill() }) // error: it has ended, as it should
-		if _, err := bufio.NewReader(stderr).ReadString('\n'); err != nil {
-			t.Fatal(err)
-		}
-		stderr.Close() // what it logs next is EPIPE, which would end it by SIGPIPE
+		r.Close() // what it logs next is EPIPE, which would end it by SIGPIPE
 		for range 2 {
 			_, lines := credsCommandDial(t, socket)
-			if got, err := lines.ReadString('\n'); err != nil || got != "Welcome\n" {
-				t.Errorf("answer = %q, %v, want Welcome", got, err)
-			}
+			credsCommandWant(t, lines, "Welcome")
 		}
-		cmd.Process.Signal(syscall.SIGTERM)
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("after SIGTERM: %v, want exit status 0", err)
+		if got := server.Stop(t, syscall.SIGTERM); got.Status != 0 {
+			t.Errorf("after SIGTERM: status %d, want 0", got.Status)
 		}
 	})
 
 	t.Run("netcat", func(t *testing.T) {
-		path, stop := credsCommandStart(t, bin, "-socket", socket, own)
+		path, stop := credsCommandStart(t, program, "-socket", socket, own)
 		defer stop()
 		credsCommandNetcat(t, path, uint32(os.Getegid()))
 	})
 }
 
-// credsCommandNetcat is what a user would try: nc -U as ourselves, and as others where root
-// runs the test. It writes at once, whatever the answer.
+// credsCommandUse tries the flags and every kind of wrong use.
+func credsCommandUse(t *testing.T, program string) {
+	dir := conns.SocketDir(t)
+	socket, own := filepath.Join(dir, "creds.sock"), fmt.Sprint(os.Getegid())
+	for _, tt := range []struct {
+		name   string
+		args   []string
+		status int
+		want   string // in standard error, for status 0 in standard output
+	}{
+		{"help", []string{"-h"}, 0, "Usage: creds"},
+		{"help names the flags", []string{"-h"}, 0, "-socket"},
+		{"nothing", nil, 2, "at least one GROUP"},
+		{"no group", []string{"-socket", socket}, 2, "at least one GROUP"},
+		{"unknown group", []string{"-socket", socket, own, "no-such-group"}, 2, `"no-such-group"`},
+		{"unknown flag", []string{"-nonsense", own}, 2, "-nonsense"},
+		{"missing folder", []string{"-socket", dir + "/none/s", own}, 1, "no such file"},
+		{"a file", []string{"-socket", program, own}, 1, "not a socket"},
+		{"too long", []string{"-socket", dir + strings.Repeat("/x", 60), own}, 1, "limit"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := command.Run(t, program, tt.args...)
+			text := got.Stderr
+			if tt.status == 0 {
+				text = got.Stdout
+			}
+			if got.Status != tt.status || !strings.Contains(text, tt.want) {
+				t.Errorf("creds %q: status %d, %q, want %d and %q",
+					tt.args, got.Status, text, tt.status, tt.want)
+			}
+		})
+	}
+	if _, err := os.Stat(program); err != nil {
+		t.Errorf("the file named as a socket: %v", err)
+	}
+}
+
+// credsCommandNetcat does what a user would try: nc -U as ourselves and, if root runs the
+// test, as others. nc writes at once, before it reads the response.
 func credsCommandNetcat(t *testing.T, path string, own uint32) {
 	nc, err := exec.LookPath("nc")
 	if err != nil {
@@ -232,7 +250,7 @@ func credsCommandNetcat(t *testing.T, path string, own uint32) {
 	if !bytes.Contains(help, []byte("OpenBSD")) {
 		t.Skipf("%s is not of netcat-openbsd, whose options this test uses", nc)
 	}
-	cases := []struct {
+	tests := []struct {
 		who  string
 		cred *syscall.Credential // nil: as we are
 		want string
@@ -246,21 +264,25 @@ func credsCommandNetcat(t *testing.T, path string, own uint32) {
 	}
 	if os.Getuid() != 0 {
 		t.Log("only root can start nc as another user")
-		cases = cases[:1]
+		tests = tests[:1]
 	}
-	for _, c := range cases {
+	for _, tt := range tests {
 		cmd := exec.CommandContext(t.Context(), nc, "-N", "-U", path)
 		cmd.Dir = "/"
 		cmd.Stdin = strings.NewReader("hello\n")
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.cred}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: tt.cred}
 		out, err := cmd.CombinedOutput()
 		if _, ran := errors.AsType[*exec.ExitError](err); err != nil && !ran {
-			t.Logf("%s: cannot start nc so: %v", c.who, err) // root of a container
+			t.Logf("%s: cannot start nc so: %v", tt.who, err) // root of a container
 			continue
 		}
-		t.Logf("%s: nc says %q", c.who, out)
-		if string(out) != c.want {
-			t.Errorf("nc as %s: %q, %v, want %q", c.who, out, err, c.want)
+		t.Logf("%s: nc says %q", tt.who, out)
+		if tt.cred != nil && strings.Contains(string(out), "Permission denied") {
+			t.Logf("%s: cannot search %s", tt.who, filepath.Dir(path)) // a private TMPDIR
+			continue
+		}
+		if string(out) != tt.want {
+			t.Errorf("nc as %s: %q, %v, want %q", tt.who, out, err, tt.want)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"network-programming-with-go/ch07"
+	"network-programming-with-go/ch07/sockfile"
 )
 
 func ExampleAllowed() {
@@ -18,7 +19,7 @@ func ExampleAllowed() {
 		return
 	}
 	defer os.RemoveAll(dir)
-	l, err := ch07.Listen("unix", filepath.Join(dir, "s.sock"), 0o666)
+	l, err := sockfile.Listen("unix", filepath.Join(dir, "s.sock"), 0o666)
 	if err != nil {
 		fmt.Println(err)
 		return

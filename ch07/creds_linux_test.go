@@ -15,20 +15,18 @@ import (
 	"testing"
 
 	"network-programming-with-go/ch07"
+	"network-programming-with-go/ch07/internal/conns"
+	"network-programming-with-go/ch07/sockfile"
 )
 
-// credsListen listens where every user may connect.
+// credsListen listens where every user can connect.
 func credsListen(t testing.TB) net.Listener {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "ch07")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := conns.SocketDir(t)
 	if err := os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	l, err := ch07.Listen("unix", filepath.Join(dir, "s.sock"), 0o666)
+	l, err := sockfile.Listen("unix", filepath.Join(dir, "s.sock"), 0o666)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,41 +93,31 @@ func credsOther(t *testing.T, cred syscall.Credential) (*net.UnixConn, int) {
 
 // Each end learns who the other is, here the same process.
 func TestPeerCredentials(t *testing.T) {
-	l := credsListen(t)
-	client, err := net.Dial("unix", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	server, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
+	client, server := conns.UnixPair(t)
 	want := ch07.Credentials{PID: int32(os.Getpid()),
 		UID: uint32(os.Geteuid()), GID: uint32(os.Getegid())}
-	for _, conn := range []net.Conn{client, server} {
-		got, err := ch07.PeerCredentials(conn.(*net.UnixConn))
+	for _, conn := range []*net.UnixConn{client, server} {
+		got, err := ch07.PeerCredentials(conn)
 		t.Logf("peer: %+v", got)
 		if err != nil || got != want {
 			t.Errorf("PeerCredentials = %+v, %v, want %+v", got, err, want)
 		}
 	}
 	client.Close() // what was recorded stays
-	if got, err := ch07.PeerCredentials(server.(*net.UnixConn)); err != nil || got != want {
+	if got, err := ch07.PeerCredentials(server); err != nil || got != want {
 		t.Errorf("PeerCredentials after the peer's end = %+v, %v, want %+v", got, err, want)
 	}
 	server.Close()
-	if _, err := ch07.PeerCredentials(server.(*net.UnixConn)); !errors.Is(err, net.ErrClosed) {
+	if _, err := ch07.PeerCredentials(server); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("PeerCredentials on a closed connection: %v, want net.ErrClosed", err)
 	}
-	if _, err := ch07.PeerGroups(server.(*net.UnixConn)); !errors.Is(err, net.ErrClosed) {
+	if _, err := ch07.PeerGroups(server); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("PeerGroups on a closed connection: %v, want net.ErrClosed", err)
 	}
 }
 
-// A datagram socket has no peer on record. The kernel's answer, user and group -1, must
-// not pass for one that a set of groups could name.
+// A datagram socket has no recorded peer. The kernel returns user and group 4294967295, which
+// must not pass for a group that a set could name.
 func TestPeerCredentialsNoPeer(t *testing.T) {
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"})
 	if err != nil {
@@ -150,13 +138,8 @@ func TestPeerCredentialsNoPeer(t *testing.T) {
 
 // The supplementary groups are those the process really has.
 func TestPeerGroups(t *testing.T) {
-	l := credsListen(t)
-	client, err := net.Dial("unix", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	got, err := ch07.PeerGroups(client.(*net.UnixConn))
+	client, _ := conns.UnixPair(t)
+	got, err := ch07.PeerGroups(client)
 	own, _ := os.Getgroups()
 	want := make([]uint32, 0)
 	for _, gid := range own {
@@ -170,8 +153,8 @@ func TestPeerGroups(t *testing.T) {
 	}
 }
 
-// Another user: admitted by its effective group and by supplementary ones, which no
-// database knows of; refused by all others, root's among them.
+// A peer of another user is admitted by its effective group and by its supplementary groups,
+// which no database has. All other groups, root's included, refuse it.
 func TestAllowedOtherUser(t *testing.T) {
 	cred := syscall.Credential{Uid: 65534, Gid: 65533, Groups: []uint32{4242, 4243}}
 	conn, pid := credsOther(t, cred)
@@ -192,16 +175,20 @@ func TestAllowedOtherUser(t *testing.T) {
 	}
 }
 
-// More groups than the first guess has room for.
+// More groups than fit in the first buffer, and exactly as many.
 func TestPeerGroupsMany(t *testing.T) {
-	cred := syscall.Credential{Uid: 65534, Gid: 65534}
-	for gid := range uint32(1000) {
-		cred.Groups = append(cred.Groups, 10_000+gid)
-	}
-	conn, _ := credsOther(t, cred)
-	got, err := ch07.PeerGroups(conn)
-	slices.Sort(got)
-	if err != nil || !slices.Equal(got, cred.Groups) {
-		t.Errorf("PeerGroups returned %d groups, %v, want %d", len(got), err, len(cred.Groups))
+	for _, count := range []uint32{64, 65, 1000} {
+		t.Run(fmt.Sprint(count), func(t *testing.T) {
+			cred := syscall.Credential{Uid: 65534, Gid: 65534}
+			for gid := range count {
+				cred.Groups = append(cred.Groups, 10_000+gid)
+			}
+			conn, _ := credsOther(t, cred)
+			got, err := ch07.PeerGroups(conn)
+			slices.Sort(got)
+			if err != nil || !slices.Equal(got, cred.Groups) {
+				t.Errorf("PeerGroups returned %d groups, %v, want %d", len(got), err, count)
+			}
+		})
 	}
 }

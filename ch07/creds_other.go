@@ -9,16 +9,15 @@ import (
 	"runtime"
 )
 
-// Copy with: creds.go, creds_linux.go.
+// Copy with: creds.go, creds_linux.go, creds_groups_linux.go.
 
-// PeerCredentials refuses, so that [Allowed] does: whoever cannot tell users apart must
-// not let them in.
+// PeerCredentials fails, so that [Allowed] admits no peer that it cannot identify.
 func PeerCredentials(*net.UnixConn) (Credentials, error) {
 	return Credentials{}, fmt.Errorf("peer credentials on %s/%s: %w",
 		runtime.GOOS, runtime.GOARCH, errors.ErrUnsupported)
 }
 
-// PeerGroups refuses like [PeerCredentials].
+// PeerGroups fails like [PeerCredentials].
 func PeerGroups(*net.UnixConn) ([]uint32, error) {
 	return nil, fmt.Errorf("peer groups on %s/%s: %w",
 		runtime.GOOS, runtime.GOARCH, errors.ErrUnsupported)

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"network-programming-with-go/ch07/internal/conns"
 )
 
 // credsRefuseMain asks the fallback about a peer that is in the very group asked for.
@@ -48,19 +50,15 @@ func main() {
 }
 `
 
-// The file for systems that cannot identify peers must refuse everyone. Few readers'
-// machines are such systems, so the chapter is built for this one with that file, without
-// its constraint, in place of Linux's.
+// The file for systems that cannot identify peers must refuse every peer. Such systems are
+// rare, so the chapter is built for this one with that file, without its build constraint,
+// in place of the files for Linux.
 func TestAllowedRefusesWithoutCredentials(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skipf("needs the go command: %v", err)
 	}
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "ch07")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
+	dir := conns.SocketDir(t)
 	other, err := os.ReadFile("creds_other.go")
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +68,8 @@ func TestAllowedRefusesWithoutCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What the go command is to take for the files of these names; none for "".
-	replace := map[string]string{filepath.Join(here, "creds_linux.go"): ""}
+	replace := map[string]string{filepath.Join(here, "creds_linux.go"): "",
+		filepath.Join(here, "creds_groups_linux.go"): ""}
 	for name, source := range map[string]string{
 		"creds_other.go": strings.Replace(string(other), "//go:build !linux || 386\n", "", 1),
 		"refuse/main.go": credsRefuseMain,

@@ -3,10 +3,10 @@ package ch07_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/user"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -14,39 +14,14 @@ import (
 	"testing"
 
 	"network-programming-with-go/ch07"
+	"network-programming-with-go/ch07/internal/conns"
 )
-
-// credsPair returns both ends of a connection of this process with itself.
-func credsPair(t testing.TB) (client, server *net.UnixConn) {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "ch07")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	l, err := net.Listen("unix", filepath.Join(dir, "s.sock"))
-	if err != nil {
-		t.Skipf("no unix sockets here: %v", err)
-	}
-	defer l.Close()
-	c, err := net.Dial("unix", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	s, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return c.(*net.UnixConn), s.(*net.UnixConn)
-}
 
 func TestParseGroupNames(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("groups are no numbers on Windows")
+		t.Skip("groups are not numbers on Windows")
 	}
-	for _, c := range []struct {
+	for _, tt := range []struct {
 		names []string
 		want  []uint32
 	}{
@@ -55,14 +30,10 @@ func TestParseGroupNames(t *testing.T) {
 		{[]string{"4242", "04242", "7"}, []uint32{7, 4242}},
 		{[]string{"4294967294"}, []uint32{1<<32 - 2}},
 	} {
-		groups, err := ch07.ParseGroupNames(c.names...)
-		got := make([]uint32, 0)
-		for gid := range groups {
-			got = append(got, gid)
-		}
-		slices.Sort(got)
-		if err != nil || !slices.Equal(got, c.want) {
-			t.Errorf("ParseGroupNames(%q) = %v, %v, want %v", c.names, got, err, c.want)
+		groups, err := ch07.ParseGroupNames(tt.names...)
+		got := slices.Sorted(maps.Keys(groups))
+		if err != nil || !slices.Equal(got, tt.want) {
+			t.Errorf("ParseGroupNames(%q) = %v, %v, want %v", tt.names, got, err, tt.want)
 		}
 	}
 	for _, name := range []string{"", "no-such-group", "-1", "4294967295", "4294967296", "7 "} {
@@ -91,24 +62,38 @@ func TestUserGroups(t *testing.T) {
 		t.Error("UserGroups of a user that does not exist: no error")
 	}
 	if runtime.GOOS == "windows" {
-		t.Skip("users are no numbers on Windows")
+		t.Skip("users are not numbers on Windows")
 	}
 	me, err := user.Current()
 	if err != nil {
 		t.Skipf("we are not in the user database: %v", err)
 	}
-	gids, err := ch07.UserGroups(uint32(os.Getuid()))
-	t.Logf("the database puts user %d in %v", os.Getuid(), gids)
-	primary, _ := strconv.Atoi(me.Gid)
-	if err != nil || !slices.Contains(gids, uint32(primary)) {
-		t.Errorf("UserGroups = %v, %v, want %d among them", gids, err, primary)
+	for _, name := range []string{me.Username, "nobody", "daemon"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			t.Log(err)
+			continue
+		}
+		want, err := u.GroupIds()
+		if err != nil {
+			t.Fatal(err)
+		}
+		uid, err := strconv.ParseUint(u.Uid, 10, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gids, err := ch07.UserGroups(uint32(uid))
+		t.Logf("the database puts %s (%s) in %v", name, u.Uid, gids)
+		if got := strings.Fields(strings.Trim(fmt.Sprint(gids), "[]")); err != nil || !slices.Equal(got, want) {
+			t.Errorf("UserGroups(%s) = %v, %v, want %v", u.Uid, gids, err, want)
+		}
 	}
 }
 
-// On every system: who is not known to be in a group stays out. Where peers cannot be
-// identified that is everyone, with an error that says so.
+// A peer that is not known to be in a group is refused. If the system cannot identify peers,
+// every peer is refused, with an error.
 func TestAllowedRefuses(t *testing.T) {
-	client, server := credsPair(t)
+	client, server := conns.UnixPair(t)
 	own := ch07.Groups{uint32(os.Getgid()): {}}
 	identified := true
 	if _, err := ch07.PeerCredentials(server); errors.Is(err, errors.ErrUnsupported) {
@@ -117,26 +102,26 @@ func TestAllowedRefuses(t *testing.T) {
 	} else if runtime.GOOS != "linux" {
 		t.Errorf("PeerCredentials on %s: %v, want errors.ErrUnsupported", runtime.GOOS, err)
 	}
-	for name, c := range map[string]struct {
-		conn   *net.UnixConn
+	for _, tt := range []struct {
+		name   string
 		groups ch07.Groups
 		want   bool
 	}{
-		"our own group":   {server, own, identified},
-		"no group":        {server, nil, false},
-		"another's group": {server, ch07.Groups{4_000_000_000: {}}, false},
-		"no peer's group": {server, ch07.Groups{1<<32 - 1: {}}, false},
+		{"our own group", own, identified},
+		{"no group", nil, false},
+		{"another's group", ch07.Groups{4_000_000_000: {}}, false},
+		{"no peer's group", ch07.Groups{1<<32 - 1: {}}, false},
 	} {
-		got, err := ch07.Allowed(c.conn, c.groups)
-		if got != c.want || (err == nil) != identified {
-			t.Errorf("Allowed for %s = %v, %v, want %v", name, got, err, c.want)
+		got, err := ch07.Allowed(server, tt.groups)
+		if got != tt.want || (err == nil) != identified {
+			t.Errorf("Allowed for %s = %v, %v, want %v", tt.name, got, err, tt.want)
 		}
 	}
 	client.Close()
 	server.Close()
-	for _, conn := range []*net.UnixConn{server, nil} {
+	for _, conn := range []*net.UnixConn{server, nil, {}} {
 		if got, err := ch07.Allowed(conn, own); got || err == nil {
-			t.Errorf("Allowed on a closed or nil connection = %v, %v, want an error", got, err)
+			t.Errorf("Allowed on a closed, nil or zero connection = %v, %v, want an error", got, err)
 		}
 	}
 }
@@ -144,7 +129,7 @@ func TestAllowedRefuses(t *testing.T) {
 func ExampleParseGroupNames() {
 	_, err := ch07.ParseGroupNames("no-such-group")
 	fmt.Println(strings.HasPrefix(fmt.Sprint(err), `group "no-such-group":`))
-	groups, err := ch07.ParseGroupNames("4242") // a number needs no name
+	groups, err := ch07.ParseGroupNames("4242") // a number needs no entry
 	_, ok := groups[4242]
 	fmt.Println(ok, err)
 	// Output:

@@ -4,21 +4,17 @@ import (
 	"context"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
 	"testing"
 
 	"network-programming-with-go/ch07"
+	"network-programming-with-go/ch07/internal/conns"
 )
 
 // benchEchoStart serves network until the test ends and returns a client of it.
 func benchEchoStart(b testing.TB, network string) net.Conn {
 	b.Helper()
-	dir, err := os.MkdirTemp("", "ch07")
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { os.RemoveAll(dir) }) // a unixgram client's socket file, too
+	dir := conns.SocketDir(b)
 	addr := filepath.Join(dir, "server")
 	if network == "tcp" || network == "udp" {
 		addr = "127.0.0.1:0"
@@ -51,7 +47,7 @@ func benchEchoStart(b testing.TB, network string) net.Conn {
 		}
 	})
 	var dialer net.Dialer
-	if network == "unixgram" { // without a name of its own a client gets no answer
+	if network == "unixgram" { // without a name of its own a client gets no response
 		dialer.LocalAddr = &net.UnixAddr{Name: filepath.Join(dir, "client"), Net: network}
 	}
 	conn, err := dialer.Dial(network, server.String())
@@ -63,13 +59,14 @@ func benchEchoStart(b testing.TB, network string) net.Conn {
 }
 
 // What an echo costs in allocations, client and server together: an address for each
-// datagram, and nothing where there is a connection.
+// datagram, and nothing if there is a connection.
 func TestEchoAllocations(t *testing.T) {
-	for network, want := range map[string]float64{
-		"unix": 0, "unixpacket": 0, "tcp": 0, "unixgram": 4, "udp": 2,
-	} {
-		t.Run(network, func(t *testing.T) {
-			conn := benchEchoStart(t, network)
+	for _, tt := range []struct {
+		network string
+		want    float64
+	}{{"unix", 0}, {"unixpacket", 0}, {"tcp", 0}, {"unixgram", 4}, {"udp", 2}} {
+		t.Run(tt.network, func(t *testing.T) {
+			conn := benchEchoStart(t, tt.network)
 			buf := make([]byte, 64)
 			allocs := testing.AllocsPerRun(100, func() {
 				if _, err := conn.Write(buf); err != nil {
@@ -79,8 +76,8 @@ func TestEchoAllocations(t *testing.T) {
 					t.Fatal(err)
 				}
 			})
-			if t.Logf("%v allocations", allocs); allocs > want {
-				t.Errorf("%v allocations, want at most %v", allocs, want)
+			if t.Logf("%v allocations", allocs); allocs > tt.want {
+				t.Errorf("%v allocations, want at most %v", allocs, tt.want)
 			}
 		})
 	}

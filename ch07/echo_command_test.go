@@ -1,110 +1,67 @@
 package ch07_test
 
 import (
-	"bufio"
-	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"network-programming-with-go/ch07/internal/command"
+	"network-programming-with-go/ch07/internal/conns"
 )
 
-// echoCommandStart runs the server until the test ends and returns the address it announces.
-// At the end it is sent SIGTERM, must exit 0, and must leave the directory as it was.
-func echoCommandStart(t *testing.T, bin string, args ...string) string {
+// echoCommandStart starts the server. At the end of the test it is sent SIGTERM, must exit
+// with 0 in silence, and must leave no file.
+func echoCommandStart(t *testing.T, program string, args ...string) (addr string) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("needs SIGTERM")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	t.Cleanup(cancel) // the timeout kills a server that does not obey
-	cmd := exec.CommandContext(ctx, bin, args...)
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewReader(stderr)
-	ready, err := lines.ReadString('\n')
-	addr, ok := strings.CutPrefix(strings.TrimSpace(ready), "listening on ")
+	server := command.Start(t, program, args...)
 	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		more, _ := io.ReadAll(lines)
-		if err := cmd.Wait(); err != nil || len(more) > 0 {
-			t.Errorf("after SIGTERM: %v, %q, want exit status 0 in silence", err, more)
+		got := server.Stop(t, syscall.SIGTERM)
+		if want := "listening on " + server.Addr + "\n"; got.Status != 0 || got.Stderr != want {
+			t.Errorf("after SIGTERM: status %d, %q, want 0, %q", got.Status, got.Stderr, want)
 		}
-		for _, name := range []string{addr, addr + ".lock"} {
+		for _, name := range []string{server.Addr, server.Addr + ".lock"} {
 			if _, err := os.Lstat(name); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("left behind: %s (%v)", name, err)
 			}
 		}
 	})
-	if err != nil || !ok {
-		if strings.Contains(ready, "not supported") {
-			t.Skip(ready)
-		}
-		t.Fatalf("first line = %q, %v, want \"listening on ADDR\"", ready, err)
-	}
-	return addr
+	return server.Addr
 }
 
 func TestEchoCommand(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "ch07")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	bin := filepath.Join(dir, "echo.exe")
-	// go run keeps what it has linked, and has cp copy it; go build would link each time.
-	build := exec.Command("go", "run", "-exec", "cp", "./echo", bin)
-	if runtime.GOOS == "windows" { // which has no cp
-		build = exec.Command("go", "build", "-o", bin, "./echo")
-	}
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", build, err, out)
-	}
-	// A pass is cached by the files that go test saw opened: let it see the command.
-	if _, err := os.ReadDir("echo"); err != nil {
-		t.Fatal(err)
-	}
+	program := command.Build(t, "./echo")
+	echoCommandUse(t, program)
+	dir := conns.SocketDir(t)
 
-	for network, addr := range map[string]string{
-		"unix":       filepath.Join(dir, "stream"),
-		"unixgram":   filepath.Join(dir, "datagram"),
-		"unixpacket": filepath.Join(dir, "packet"),
-		"tcp":        "127.0.0.1:0",
-		"udp":        "127.0.0.1:0",
+	for _, tt := range []struct{ network, addr string }{
+		{"unix", filepath.Join(dir, "stream")},
+		{"unixgram", filepath.Join(dir, "datagram")},
+		{"unixpacket", filepath.Join(dir, "packet")},
+		{"tcp", "127.0.0.1:0"},
+		{"udp", "127.0.0.1:0"},
 	} {
-		t.Run(network, func(t *testing.T) {
-			if network == "unixpacket" && runtime.GOOS == "darwin" {
+		t.Run(tt.network, func(t *testing.T) {
+			if tt.network == "unixpacket" && runtime.GOOS == "darwin" {
 				t.Skip("macOS has no unixpacket")
 			}
-			bound := echoCommandStart(t, bin, "-network", network, "-listen", addr)
-			t.Logf("listening on %s", bound)
-			var dialer net.Dialer
-			if network == "unixgram" { // no answer without a name of its own
-				own := filepath.Join(dir, "client")
-				dialer.LocalAddr = &net.UnixAddr{Name: own, Net: network}
-				defer os.Remove(own)
+			bound := echoCommandStart(t, program, "-network", tt.network, "-listen", tt.addr)
+			if info, err := os.Lstat(bound); err == nil && info.Mode().Perm() != 0o600 {
+				t.Errorf("socket file has mode %v, want permission bits 0600", info.Mode())
 			}
-			conn, err := dialer.Dial(network, bound)
-			if err != nil {
-				t.Fatal(err)
-			}
-			// Open until after SIGTERM: a client that stays must not keep the server.
-			t.Cleanup(func() { conn.Close() })
-			conn.SetDeadline(time.Now().Add(10 * time.Second)) // bounds a failure
+			conn := echoCommandDial(t, tt.network, bound)
 			for _, word := range []string{"one", "two"} {
 				got := make([]byte, len(word))
 				io.WriteString(conn, word)
@@ -115,52 +72,129 @@ func TestEchoCommand(t *testing.T) {
 		})
 	}
 
-	t.Run("killed", func(t *testing.T) {
+	for _, network := range []string{"unix", "unixgram"} {
+		t.Run(network+" killed", func(t *testing.T) {
+			if runtime.GOOS == "windows" {
+				t.Skip("needs SIGTERM")
+			}
+			args := []string{"-network", network, "-listen", filepath.Join(dir, "killed")}
+			command.Start(t, program, args...).Stop(t, os.Kill)
+			if _, err := os.Lstat(filepath.Join(dir, "killed")); err != nil {
+				t.Errorf("the killed server left no file: %v", err)
+			}
+			bound := echoCommandStart(t, program, args...)
+			second := command.Run(t, program, args...)
+			if second.Status != 1 || !strings.Contains(second.Stderr, "address already in use") {
+				t.Errorf("a second server: status %d, %q, want 1, in use", second.Status, second.Stderr)
+			}
+			conn := echoCommandDial(t, network, bound)
+			io.WriteString(conn, "x")
+			if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
+				t.Errorf("echo of the server that took over: %v", err)
+			}
+		})
+	}
+
+	t.Run("signals", func(t *testing.T) {
 		if runtime.GOOS == "windows" {
-			t.Skip("needs ch07.Listen")
+			t.Skip("it has none")
 		}
-		path := filepath.Join(dir, "stream")
-		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.SetUnlinkOnClose(false)
-		l.Close() // what a killed server leaves
-		echoCommandStart(t, bin, "-listen", path)
-	})
-
-	t.Run("help", func(t *testing.T) {
-		out, err := exec.Command(bin, "-h").Output()
-		if err != nil || !bytes.Contains(out, []byte("Usage: echo")) ||
-			!bytes.Contains(out, []byte("-network")) {
-			t.Errorf("echo -h: %v, output\n%s", err, out)
-		}
-	})
-
-	t.Run("wrong use", func(t *testing.T) {
-		for _, c := range []struct {
-			args   []string
-			status int
-			reason string
-		}{
-			{[]string{"-network", "ipx"}, 2, `"ipx"`},
-			{[]string{"stray"}, 2, `"stray"`},
-			{[]string{"-nonsense"}, 2, "-nonsense"},
-			{[]string{"-network", "tcp", "-listen", "127.0.0.1"}, 1, "missing port"},
-			{[]string{"-network", "unixgram", "-listen", bin}, 1, "bind"},
-			{[]string{"-listen", bin}, 1, "echo: "},
-		} {
-			var stderr strings.Builder
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			defer cancel() // the timeout kills a server that should not have started
-			cmd := exec.CommandContext(ctx, bin, c.args...)
-			cmd.Stderr = &stderr
-			cmd.Run() // the status is looked at below
-			got, said := cmd.ProcessState.ExitCode(), stderr.String()
-			if got != c.status || !strings.Contains(said, c.reason) {
-				t.Errorf("echo %q: status %d, %q, want %d and %q",
-					c.args, got, said, c.status, c.reason)
+		args := []string{"-listen", filepath.Join(dir, "signals")}
+		for _, sent := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP} {
+			if signal.Ignored(sent) {
+				continue // the tests run under nohup, and the server would, too
+			}
+			server := command.Start(t, program, args...)
+			if got := server.Stop(t, sent); got.Status != 0 {
+				t.Errorf("after %v: status %d, want 0", sent, got.Status)
+			}
+			if _, err := os.Lstat(server.Addr); err == nil {
+				t.Errorf("after %v: the socket file is left", sent)
 			}
 		}
+		// As under nohup, where SIGHUP must not end the server.
+		cmd := exec.Command("sh", append([]string{"-c", `trap "" HUP; exec "$0" "$@"`, program}, args...)...)
+		server := command.StartCmd(t, cmd)
+		server.WaitLine(t, "listening on ")
+		server.Signal(t, syscall.SIGHUP)
+		for range 20 { // the signal takes a moment
+			conn := echoCommandDial(t, "unix", args[1])
+			io.WriteString(conn, "x")
+			if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
+				t.Fatalf("echo after an ignored SIGHUP: %v", err)
+			}
+		}
+		if got := server.Stop(t, syscall.SIGTERM); got.Status != 0 {
+			t.Errorf("after SIGTERM: status %d, want 0", got.Status)
+		}
 	})
+
+	t.Run("default path", func(t *testing.T) {
+		if runtime.GOOS == "windows" {
+			t.Skip("needs SIGTERM")
+		}
+		cmd := exec.Command(program)
+		cmd.Env = append(os.Environ(), "TMPDIR="+dir)
+		server := command.StartCmd(t, cmd)
+		server.WaitLine(t, "listening on "+filepath.Join(dir, "echo.sock"))
+		server.Stop(t, syscall.SIGTERM)
+	})
+
+	t.Run("abstract", func(t *testing.T) {
+		if runtime.GOOS != "linux" {
+			t.Skip("Linux only")
+		}
+		echoCommandStart(t, program, "-listen", "@"+filepath.Base(dir))
+	})
+}
+
+// echoCommandDial returns a client that stays until the test ends, after the server has
+// stopped: an open connection must not keep it.
+func echoCommandDial(t *testing.T, network, addr string) net.Conn {
+	t.Helper()
+	var dialer net.Dialer
+	if network == "unixgram" { // no response without a name of its own
+		own := addr + ".client"
+		dialer.LocalAddr = &net.UnixAddr{Name: own, Net: network}
+		t.Cleanup(func() { os.Remove(own) }) // closing the conn does not
+	}
+	conn, err := dialer.Dial(network, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(10 * time.Second)) // bounds a failure
+	return conn
+}
+
+// echoCommandUse tries the flags and every kind of wrong use.
+func echoCommandUse(t *testing.T, program string) {
+	for _, tt := range []struct {
+		name   string
+		args   []string
+		status int
+		want   string // in standard error, for status 0 in standard output
+	}{
+		{"help", []string{"-h"}, 0, "Usage: echo"},
+		{"help names the flags", []string{"-h"}, 0, "-network"},
+		{"unknown network", []string{"-network", "ipx"}, 2, `"ipx"`},
+		{"argument", []string{"stray"}, 2, `"stray"`},
+		{"unknown flag", []string{"-nonsense"}, 2, "-nonsense"},
+		{"no port", []string{"-network", "tcp", "-listen", "127.0.0.1"}, 1, "missing port"},
+		{"a file", []string{"-listen", program}, 1, "echo: listen unix"},
+		{"a file for unixgram", []string{"-network", "unixgram", "-listen", program}, 1,
+			"echo: listen unixgram"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := command.Run(t, program, tt.args...)
+			text := got.Stderr
+			if tt.status == 0 {
+				text = got.Stdout
+			}
+			if got.Status != tt.status || !strings.Contains(text, tt.want) {
+				t.Errorf("echo %q: status %d, %q, want %d and %q",
+					tt.args, got.Status, text, tt.status, tt.want)
+			}
+		})
+	}
 }

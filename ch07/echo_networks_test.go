@@ -2,11 +2,12 @@ package ch07_test
 
 import (
 	"net"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"testing"
+
+	"network-programming-with-go/ch07/internal/conns"
 )
 
 // Which types of Unix socket a system lacks, in Go 1.26 and 1.27. WSL 2 is a Linux kernel
@@ -23,11 +24,7 @@ func TestUnixNetworksOfThisSystem(t *testing.T) {
 	case "js", "wasip1", "plan9":
 		t.Skipf("%s has no Unix sockets of a kernel", runtime.GOOS)
 	}
-	dir, err := os.MkdirTemp("", "ch07")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
+	dir := conns.SocketDir(t)
 	for _, network := range []string{"unix", "unixgram", "unixpacket"} {
 		path := filepath.Join(dir, network)
 		var err error

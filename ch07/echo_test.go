@@ -4,50 +4,21 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"testing"
 	"time"
 
 	"network-programming-with-go/ch07"
+	"network-programming-with-go/ch07/internal/conns"
+	"network-programming-with-go/ch07/internal/leak"
 )
 
-// echoDir returns a short directory: t.TempDir is too long for a socket path on macOS.
-func echoDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "ch07")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
-			t.Errorf("left behind: %q", left)
-		}
-		os.RemoveAll(dir)
-	})
-	return dir
-}
-
-// echoNoLeak fails if goroutines that start after this call are still there at the end.
-func echoNoLeak(t testing.TB) {
-	t.Helper()
-	before := runtime.NumGoroutine()
-	t.Cleanup(func() {
-		for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; {
-			if time.Now().After(end) {
-				stacks := make([]byte, 1<<16)
-				t.Fatalf("goroutines left:\n%s", stacks[:runtime.Stack(stacks, true)])
-			}
-			runtime.Gosched()
-		}
-	})
-}
-
-// echoStart runs ServeEcho and returns its address. At the end it must return nil.
-func echoStart(t testing.TB, network, addr string) net.Addr {
+// echoStart runs ServeEcho until the test ends. It must return nil then.
+func echoStart(t *testing.T, network, addr string) net.Addr {
 	t.Helper()
 	l, err := net.Listen(network, addr)
 	if err != nil {
@@ -65,7 +36,7 @@ func echoStart(t testing.TB, network, addr string) net.Addr {
 	return l.Addr()
 }
 
-func echoDial(t testing.TB, addr net.Addr) net.Conn {
+func echoDial(t *testing.T, addr net.Addr) net.Conn {
 	t.Helper()
 	conn, err := net.Dial(addr.Network(), addr.String())
 	if err != nil {
@@ -76,17 +47,16 @@ func echoDial(t testing.TB, addr net.Addr) net.Conn {
 	return conn
 }
 
-// A stream has no messages: three writes may come back in one read, or in any other
-// pieces. So the client asks for as many bytes as it sent, however they arrive.
+// A stream has no messages: three writes may come back in one read, or in other pieces.
+// So the client asks for as many bytes as it sent, however they arrive.
 func TestEchoServerStreams(t *testing.T) {
-	for _, network := range []string{"unix", "tcp"} {
-		t.Run(network, func(t *testing.T) {
-			echoNoLeak(t)
-			addr := "127.0.0.1:0"
-			if network == "unix" {
-				addr = filepath.Join(echoDir(t), "echo.sock")
-			}
-			conn := echoDial(t, echoStart(t, network, addr))
+	for _, tt := range []struct{ network, addr string }{
+		{"unix", filepath.Join(conns.CleanDir(t), "echo.sock")},
+		{"tcp", "127.0.0.1:0"},
+	} {
+		t.Run(tt.network, func(t *testing.T) {
+			leak.Check(t)
+			conn := echoDial(t, echoStart(t, tt.network, tt.addr))
 			for range 3 {
 				if _, err := io.WriteString(conn, "ping"); err != nil {
 					t.Fatal(err)
@@ -94,9 +64,9 @@ func TestEchoServerStreams(t *testing.T) {
 			}
 			got := make([]byte, len("pingpingping"))
 			if _, err := io.ReadFull(conn, got); err != nil || string(got) != "pingpingping" {
-				t.Fatalf("echo of three writes = %q, %v", got, err)
+				t.Fatalf("echo of three writes = %q, %v, want \"pingpingping\"", got, err)
 			}
-			// Half-closed, the client still gets the rest and then the end.
+			// After a half-close the client still gets the rest and then the end.
 			io.WriteString(conn, "bye")
 			conn.(interface{ CloseWrite() error }).CloseWrite()
 			if rest, err := io.ReadAll(conn); err != nil || string(rest) != "bye" {
@@ -106,24 +76,14 @@ func TestEchoServerStreams(t *testing.T) {
 	}
 }
 
-// What a unix stream does with writes that nobody has read yet: it merges them.
+// A unix stream merges writes that wait to be read.
 func TestUnixStreamMergesWrites(t *testing.T) {
-	l, err := net.Listen("unix", filepath.Join(echoDir(t), "s.sock"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	conn := echoDial(t, l.Addr())
+	client, server := conns.UnixPair(t)
 	for _, word := range []string{"one", "two", "three"} {
-		if _, err := io.WriteString(conn, word); err != nil {
+		if _, err := io.WriteString(client, word); err != nil {
 			t.Fatal(err)
 		}
 	}
-	server, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
 	buf := make([]byte, 64)
 	n, err := server.Read(buf)
 	t.Logf("three writes, one Read: %q", buf[:n])
@@ -132,35 +92,45 @@ func TestUnixStreamMergesWrites(t *testing.T) {
 	}
 }
 
-// The book's form: an address comes back, the context ends the server, which removes its
-// socket file. There is no call to wait for: the goroutines go, and then no file is left.
+// The end of the context ends the server. A client that reads the end of its connection
+// knows that the socket file is gone.
 func TestStreamingEchoServer(t *testing.T) {
-	path := filepath.Join(echoDir(t), "echo.sock")
-	echoNoLeak(t)
+	leak.Check(t)
+	path := filepath.Join(conns.CleanDir(t), "echo.sock")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	addr, err := ch07.StreamingEchoServer(ctx, "unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("bound %s %s", addr.Network(), addr)
-	_, err = ch07.StreamingEchoServer(ctx, "unix", path)
-	if !errors.Is(err, syscall.EADDRINUSE) {
-		t.Errorf("second server on one path: %v, want EADDRINUSE", err)
-	}
-	for _, network := range []string{"udp", "unixgram", "pigeon", ""} {
-		_, err := ch07.StreamingEchoServer(ctx, network, path+"2")
-		if _, ok := errors.AsType[net.UnknownNetworkError](err); !ok {
-			t.Errorf("StreamingEchoServer(%q) = %v, want net.UnknownNetworkError", network, err)
-		}
+	if addr.Network() != "unix" || addr.String() != path {
+		t.Errorf("address = %s %s, want unix %s", addr.Network(), addr, path)
 	}
 	conn := echoDial(t, addr)
 	io.WriteString(conn, "x")
-	if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
-		t.Fatal(err)
+	if got, err := io.ReadAll(io.LimitReader(conn, 1)); err != nil || string(got) != "x" {
+		t.Fatalf("echo = %q, %v, want \"x\"", got, err)
 	}
 	cancel()
 	if rest, err := io.ReadAll(conn); err != nil || len(rest) > 0 {
 		t.Errorf("connection after cancel: %q, %v, want its end", rest, err)
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("socket file after the end of the connection: %v, want none", err)
+	}
+}
+
+func TestStreamingEchoServerErrors(t *testing.T) {
+	path := filepath.Join(conns.CleanDir(t), "echo.sock")
+	echoStart(t, "unix", path)
+	_, err := ch07.StreamingEchoServer(t.Context(), "unix", path)
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("second server on one path: %v, want EADDRINUSE", err)
+	}
+	for _, network := range []string{"udp", "unixgram", "pigeon", ""} {
+		_, err := ch07.StreamingEchoServer(t.Context(), network, path+"2")
+		if _, ok := errors.AsType[net.UnknownNetworkError](err); !ok {
+			t.Errorf("StreamingEchoServer(%q) = %v, want net.UnknownNetworkError", network, err)
+		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -18,31 +17,30 @@ import (
 	"time"
 
 	"network-programming-with-go/ch07"
+	"network-programming-with-go/ch07/internal/conns"
+	"network-programming-with-go/ch07/internal/leak"
+	"network-programming-with-go/ch07/sockfile"
 )
-
-// unixgramDir returns a short directory and checks that nothing is left in it.
-func unixgramDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "ch07")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
-			t.Errorf("left behind: %q", left)
-		}
-		os.RemoveAll(dir)
-	})
-	return dir
-}
 
 // unixgramStart runs ServePacketEcho on dir/server until the test ends.
 func unixgramStart(t testing.TB, dir string) *net.UnixAddr {
 	t.Helper()
-	c, err := net.ListenPacket("unixgram", filepath.Join(dir, "server"))
+	path := filepath.Join(dir, "server")
+	c, err := net.ListenPacket("unixgram", path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := os.Remove(path); err != nil { // net.UnixConn leaves it
+			t.Errorf("server's socket file: %v", err)
+		}
+	})
+	return unixgramServe(t, c)
+}
+
+func unixgramServe(t testing.TB, c net.PacketConn) *net.UnixAddr {
+	t.Helper()
+	leak.Check(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan error, 1)
 	go func() { result <- ch07.ServePacketEcho(ctx, c) }()
@@ -51,14 +49,11 @@ func unixgramStart(t testing.TB, dir string) *net.UnixAddr {
 		if err := <-result; err != nil {
 			t.Errorf("ServePacketEcho = %v, want nil after its context ended", err)
 		}
-		if _, err := os.Lstat(filepath.Join(dir, "server")); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("socket file after the server's end: %v, want none", err)
-		}
 	})
 	return c.LocalAddr().(*net.UnixAddr)
 }
 
-// unixgramDial binds a name of its own, without which no answer can come, and removes
+// unixgramDial binds a name of its own, without which no response can come. It removes
 // the file afterwards, which Close does not do.
 func unixgramDial(t testing.TB, server *net.UnixAddr, path string) *net.UnixConn {
 	t.Helper()
@@ -78,7 +73,7 @@ func unixgramDial(t testing.TB, server *net.UnixAddr, path string) *net.UnixConn
 
 // Three writes are three messages, an empty one included.
 func TestEchoServerUnixDatagram(t *testing.T) {
-	dir := unixgramDir(t)
+	dir := conns.CleanDir(t)
 	server := unixgramStart(t, dir)
 	conn := unixgramDial(t, server, filepath.Join(dir, "client"))
 	messages := []string{"one", "", "three"}
@@ -99,19 +94,19 @@ func TestEchoServerUnixDatagram(t *testing.T) {
 
 // 64 KiB come back whole. Of a longer message the tail is lost, and only of that one.
 func TestEchoServerUnixDatagramSizes(t *testing.T) {
-	dir := unixgramDir(t)
+	dir := conns.CleanDir(t)
 	conn := unixgramDial(t, unixgramStart(t, dir), filepath.Join(dir, "client"))
-	buf := make([]byte, 2*ch07.EchoBufferSize)
-	for _, size := range []int{2048, ch07.EchoBufferSize, ch07.EchoBufferSize + 1, 1} {
+	buf := make([]byte, 128<<10)
+	for _, size := range []int{2048, 64 << 10, 64<<10 + 1, 1} {
 		sent := bytes.Repeat([]byte{'x'}, size)
 		if _, err := conn.Write(sent); errors.Is(err, syscall.EMSGSIZE) {
 			t.Logf("%d bytes: this system does not send that: %v", size, err)
-			continue // macOS stops at 2,048 bytes unless told otherwise
+			continue // macOS stops at 2,048 bytes by default
 		} else if err != nil {
 			t.Fatal(err)
 		}
 		n, err := conn.Read(buf)
-		want := sent[:min(size, ch07.EchoBufferSize)]
+		want := sent[:min(size, 64<<10)]
 		if err != nil || !bytes.Equal(buf[:n], want) {
 			t.Errorf("echo of %d bytes: %d bytes, %v, want %d", size, n, err, len(want))
 		}
@@ -119,11 +114,17 @@ func TestEchoServerUnixDatagramSizes(t *testing.T) {
 	}
 }
 
-// Strangers: one without a name, one that is gone before its answer, one that sends and
-// never reads. The server goes on for the others.
-func TestEchoServerUnixDatagramStrangers(t *testing.T) {
-	dir := unixgramDir(t)
-	server := unixgramStart(t, dir)
+// Clients that a response cannot reach: one without a name, one that is gone, one that does
+// not read. With the conn of package sockfile the server goes on at once for the others.
+func TestEchoServerUnixDatagramNoWayBack(t *testing.T) {
+	dir := conns.CleanDir(t)
+	c, err := sockfile.ListenUnixgram(filepath.Join(dir, "server"), 0o600)
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	server := unixgramServe(t, c)
 	nameless, err := net.DialUnix("unixgram", nil, server)
 	if err != nil {
 		t.Fatal(err)
@@ -140,28 +141,27 @@ func TestEchoServerUnixDatagramStrangers(t *testing.T) {
 	gone.Write([]byte("no way back"))
 	gone.Close()
 
-	deafPath := filepath.Join(dir, "deaf")
-	deaf, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: deafPath, Net: "unixgram"})
+	silentPath := filepath.Join(dir, "silent")
+	silent, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: silentPath, Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.Remove(deafPath)
-	defer deaf.Close()
-	deaf.SetDeadline(time.Now().Add(10 * time.Second)) // bounds a failure
+	defer os.Remove(silentPath)
+	defer silent.Close()
+	silent.SetDeadline(time.Now().Add(10 * time.Second)) // bounds a failure
 
-	// Linux queues 11 messages for one that does not read. A server whose next write to
-	// it waits for room hears nobody any more.
+	// Linux queues 11 messages for a receiver that does not read. A plain write then waits.
 	conn := unixgramDial(t, server, filepath.Join(dir, "client"))
 	buf := make([]byte, 64)
 	for i := range 30 {
-		if _, err := deaf.WriteTo([]byte("x"), server); err != nil {
+		if _, err := silent.WriteTo([]byte("x"), server); err != nil {
 			t.Fatalf("message %d of a client that does not read: %v", i, err)
 		}
 		if _, err := conn.Write([]byte("still there?")); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := conn.Read(buf); err != nil || string(buf[:n]) != "still there?" {
-			t.Fatalf("echo after %d answers that nobody reads = %q, %v", i+1, buf[:n], err)
+			t.Fatalf("echo after %d responses that are not read = %q, %v", i+1, buf[:n], err)
 		}
 	}
 }
@@ -172,7 +172,7 @@ func ExampleDatagramEchoServer() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir) // the client's socket file too: nobody else removes it
+	defer os.RemoveAll(dir) // with the client's socket file, which its Close leaves
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel() // ends the server
 	server, err := ch07.DatagramEchoServer(ctx, "unixgram", filepath.Join(dir, "server"))

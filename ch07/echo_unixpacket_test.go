@@ -10,27 +10,20 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
 
 	"network-programming-with-go/ch07"
+	"network-programming-with-go/ch07/internal/conns"
+	"network-programming-with-go/ch07/internal/leak"
 )
 
-// unixpacketListen skips where the kernel has no such sockets after all.
+// unixpacketListen skips if the kernel has no such sockets after all.
 func unixpacketListen(t testing.TB) net.Listener {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "ch07")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.Remove(dir); err != nil { // only an empty one goes
-			t.Errorf("left behind: %v", err)
-		}
-	})
+	dir := conns.CleanDir(t)
 	l, err := net.Listen("unixpacket", filepath.Join(dir, "s.sock"))
 	if errors.Is(err, syscall.EPROTONOSUPPORT) {
 		t.Skipf("no unixpacket here: %v", err)
@@ -43,6 +36,7 @@ func unixpacketListen(t testing.TB) net.Listener {
 
 func unixpacketStart(t testing.TB) net.Addr {
 	t.Helper()
+	leak.Check(t)
 	l := unixpacketListen(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan error, 1)
@@ -86,7 +80,7 @@ func TestEchoServerUnixPacket(t *testing.T) {
 	}
 }
 
-// A read shorter than the message drops what is left: there is no second helping.
+// A read shorter than the message drops the rest of it.
 func TestUnixPacketShortRead(t *testing.T) {
 	conn := unixpacketDial(t, unixpacketStart(t))
 	io.WriteString(conn, "ping")
@@ -105,8 +99,8 @@ func TestUnixPacketShortRead(t *testing.T) {
 // message the tail is lost, and only of that one.
 func TestEchoServerUnixPacketSizes(t *testing.T) {
 	conn := unixpacketDial(t, unixpacketStart(t))
-	buf := make([]byte, 2*ch07.EchoBufferSize)
-	for _, size := range []int{1, 40 << 10, ch07.EchoBufferSize, ch07.EchoBufferSize + 1, 1} {
+	buf := make([]byte, 128<<10)
+	for _, size := range []int{1, 40 << 10, 64 << 10, 64<<10 + 1, 1} {
 		sent := bytes.Repeat([]byte{'x'}, size)
 		if _, err := conn.Write(sent); errors.Is(err, syscall.EMSGSIZE) {
 			t.Logf("%d bytes: this system does not send that: %v", size, err)
@@ -115,7 +109,7 @@ func TestEchoServerUnixPacketSizes(t *testing.T) {
 			t.Fatal(err)
 		}
 		n, err := conn.Read(buf)
-		want := sent[:min(size, ch07.EchoBufferSize)]
+		want := sent[:min(size, 64<<10)]
 		if err != nil || !bytes.Equal(buf[:n], want) {
 			t.Errorf("echo of %d bytes: %d bytes, %v, want %d", size, n, err, len(want))
 		}
@@ -123,7 +117,7 @@ func TestEchoServerUnixPacketSizes(t *testing.T) {
 	}
 }
 
-// An empty message reads as io.EOF though the connection stands: the next one is there.
+// An empty message reads as io.EOF, but the connection goes on: the next message arrives.
 func TestUnixPacketEmptyMessageReadsAsEOF(t *testing.T) {
 	l := unixpacketListen(t)
 	client := unixpacketDial(t, l.Addr())
@@ -143,7 +137,7 @@ func TestUnixPacketEmptyMessageReadsAsEOF(t *testing.T) {
 	}
 }
 
-// So the echo server takes it for the end of that connection, and serves the others.
+// So the echo server ends that connection. It serves the others.
 func TestEchoServerUnixPacketEmptyMessage(t *testing.T) {
 	addr := unixpacketStart(t)
 	odd := unixpacketDial(t, addr)

@@ -1,169 +1,134 @@
-//go:build linux || darwin || freebsd || netbsd || openbsd || dragonfly
-
 package ch07_test
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"syscall"
 	"testing"
 
 	"network-programming-with-go/ch07"
+	"network-programming-with-go/ch07/internal/conns"
+	"network-programming-with-go/ch07/internal/leak"
 )
 
-// listenDir returns a short directory and checks that nothing is left in it.
-func listenDir(t testing.TB) string {
+// listenStale leaves the socket file of a server that is dead.
+func listenStale(t *testing.T, path string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "ch07")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
-			t.Errorf("left behind: %q", left)
-		}
-		os.RemoveAll(dir)
-	})
-	return dir
+	l.SetUnlinkOnClose(false)
+	l.Close()
 }
 
-func listenOK(t testing.TB, network, path string, perm fs.FileMode) net.Listener {
-	t.Helper()
-	l, err := ch07.Listen(network, path, perm)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() }) // again after a test's own Close: an error, dropped
-	return l
-}
-
-// The bits are those asked for, whatever the umask takes away or leaves.
-func TestListenPermissionBits(t *testing.T) {
-	path := filepath.Join(listenDir(t), "s.sock")
-	old := syscall.Umask(0)
-	defer syscall.Umask(old)
-	for _, umask := range []int{0, 0o022, 0o777} {
-		for _, perm := range []fs.FileMode{0, 0o600, 0o660, 0o666, 0o777} {
-			syscall.Umask(umask)
-			l := listenOK(t, "unix", path, perm)
-			info, err := os.Lstat(path)
+// What is at the path decides: only the socket of a dead server is replaced.
+func TestListenUnix(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		put   func(t *testing.T, path string)
+		inUse bool
+	}{
+		{"nothing", func(*testing.T, string) {}, false},
+		{"a dead server's socket", listenStale, false},
+		{"a live server's socket", func(t *testing.T, path string) {
+			l, err := net.Listen("unix", path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := info.Mode(); got != perm|fs.ModeSocket {
-				t.Errorf("umask %03o: mode %v, want %v", umask, got, perm|fs.ModeSocket)
+			t.Cleanup(func() { l.Close() })
+		}, true},
+		{"a live server's unixgram socket", func(t *testing.T, path string) {
+			c, err := net.ListenPacket("unixgram", path)
+			if runtime.GOOS == "windows" {
+				t.Skip(err) // it has none
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { c.Close() })
+		}, true},
+		{"a file", func(t *testing.T, path string) {
+			if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, true},
+		{"a link to a dead server's socket", func(t *testing.T, path string) {
+			listenStale(t, path+".target")
+			if err := os.Symlink(path+".target", path); runtime.GOOS == "windows" {
+				t.Skip(err) // it may want a privilege
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			conns.KeepGarbage(t)
+			leak.Check(t)
+			path := filepath.Join(conns.SocketDir(t), "s.sock")
+			tt.put(t, path)
+			before, _ := os.Lstat(path)
+			if before != nil {
+				_, err := net.Listen("unix", path)
+				t.Logf("net.Listen: %v", err)
+			}
+			l, err := ch07.ListenUnix("unix", path)
+			t.Logf("ListenUnix: %v", err)
+			if got := err != nil; got != tt.inUse {
+				t.Fatalf("ListenUnix = %v, %v, want an error: %v", l, err, tt.inUse)
+			}
+			if tt.inUse {
+				if runtime.GOOS != "windows" && !errors.Is(err, syscall.EADDRINUSE) {
+					t.Errorf("ListenUnix = %v, want syscall.EADDRINUSE", err)
+				}
+				if now, err := os.Lstat(path); err != nil || !os.SameFile(before, now) {
+					t.Errorf("%s afterwards: %v, %v, want it untouched", tt.name, now, err)
+				}
+				return
+			}
+			conn, err := net.Dial("unix", path)
+			if err != nil {
+				t.Errorf("dialing the new server: %v", err)
+			} else {
+				conn.Close()
 			}
 			l.Close()
-		}
+			if _, err := os.Lstat(path); err == nil {
+				t.Error("the socket file is left after Close")
+			}
+		})
 	}
 }
 
-func TestListenAddresses(t *testing.T) {
-	path := filepath.Join(listenDir(t), "s.sock")
-	for _, network := range []string{"unix", "unixpacket"} {
-		l, err := ch07.Listen(network, path, 0o600)
-		if errors.Is(err, syscall.EPROTONOSUPPORT) {
-			t.Logf("%s: %v", network, err)
-			continue
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close() // again after the one below, if that is reached
-		if got := l.Addr().Network() + " " + l.Addr().String(); got != network+" "+path {
-			t.Errorf("Addr = %q, want %q", got, network+" "+path)
-		}
-		conn, err := net.Dial(network, path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		if got := conn.RemoteAddr().String(); got != path {
-			t.Errorf("client's RemoteAddr = %q, want %q", got, path)
-		}
-		server, err := l.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer server.Close()
-		if _, ok := server.(*net.UnixConn); !ok {
-			t.Errorf("Accept returned a %T, want *net.UnixConn", server)
-		}
-		l.Close()
+// Other errors of net.Listen come back as they are.
+func TestListenUnixErrors(t *testing.T) {
+	dir := conns.SocketDir(t)
+	l, err := ch07.ListenUnix("unix", filepath.Join(dir, "none", "s"))
+	if runtime.GOOS != "windows" && !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("ListenUnix in a missing folder = %v, %v, want fs.ErrNotExist", l, err)
+	}
+	l, err = ch07.ListenUnix("pigeon", filepath.Join(dir, "s"))
+	if _, ok := errors.AsType[net.UnknownNetworkError](err); !ok {
+		t.Errorf("ListenUnix(pigeon) = %v, %v, want net.UnknownNetworkError", l, err)
 	}
 }
 
-// The limit is named, and a path just below it works.
-func TestListenPathTooLong(t *testing.T) {
-	dir := listenDir(t)
-	limit := 103
-	if runtime.GOOS == "linux" {
-		limit = 107
+// A stale file that cannot be removed is an error.
+func TestListenUnixStaleStays(t *testing.T) {
+	if runtime.GOOS == "windows" || os.Getuid() == 0 {
+		t.Skip("needs a folder in which we cannot remove a file; root always can")
 	}
-	path := filepath.Join(dir, strings.Repeat("x", limit-len(dir)-1))
-	listenOK(t, "unix", path, 0o600).Close()
-	_, err := ch07.Listen("unix", path+"x", 0o600)
-	named := fmt.Sprintf("%d bytes, limit %d", limit+1, limit)
-	if !errors.Is(err, ch07.ErrPathTooLong) || !strings.HasSuffix(err.Error(), named) {
-		t.Errorf("Listen = %v, want ErrPathTooLong: %s", err, named)
+	dir := conns.SocketDir(t)
+	path := filepath.Join(dir, "s.sock")
+	listenStale(t, path)
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
 	}
-	_, nerr := net.Listen("unix", path+"x")
-	if !errors.Is(nerr, syscall.EINVAL) {
-		t.Errorf("net.Listen with %d bytes = %v, want EINVAL", limit+1, nerr)
+	t.Cleanup(func() { os.Chmod(dir, 0o700) })
+	if l, err := ch07.ListenUnix("unix", path); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("ListenUnix = %v, %v, want fs.ErrPermission", l, err)
 	}
-	t.Logf("ch07: %v", err)
-	t.Logf("net:  %v", nerr)
-}
-
-func TestListenErrors(t *testing.T) {
-	dir := listenDir(t)
-	for _, c := range []struct {
-		network, path string
-		perm          fs.FileMode
-		want          error
-	}{
-		{"unixgram", dir + "/s", 0o600, net.UnknownNetworkError("unixgram")},
-		{"tcp", dir + "/s", 0o600, net.UnknownNetworkError("tcp")},
-		{"unix", "", 0o600, fs.ErrInvalid},
-		{"unix", dir + "/s", fs.ModeSetuid | 0o600, fs.ErrInvalid},
-		{"unix", dir + "/s\x00", 0o600, syscall.EINVAL},
-		{"unix", dir + "/none/s", 0o600, fs.ErrNotExist},
-	} {
-		if l, err := ch07.Listen(c.network, c.path, c.perm); !errors.Is(err, c.want) {
-			t.Errorf("Listen(%q, %q, %v) = %v, %v, want %v",
-				c.network, c.path, c.perm, l, err, c.want)
-		}
-	}
-}
-
-func ExampleListen() {
-	dir, err := os.MkdirTemp("", "listen")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "app.sock")
-	l, err := ch07.Listen("unix", path, 0o660) // owner and group may connect
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer l.Close()
-	info, err := os.Stat(path)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(info.Mode())
-	_, err = ch07.Listen("unix", path, 0o660)
-	fmt.Println("in use:", errors.Is(err, syscall.EADDRINUSE))
-	// Output:
-	// Srw-rw----
-	// in use: true
 }

@@ -12,21 +12,22 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"network-programming-with-go/ch07"
+	"network-programming-with-go/ch07/sockfile"
 )
 
-// Copy with: ../creds.go, ../creds_linux.go, ../creds_other.go,
-// ../listen.go, ../listen_unix.go, ../listen_lock.go, ../listen_other.go.
+// Copy with: ../creds.go, ../creds_linux.go, ../creds_groups_linux.go, ../creds_other.go,
+// ../sockfile/sockfile.go, ../sockfile/sockfile_unix.go, ../sockfile/sockfile_other.go.
 
 const usage = `creds admits the peers of a Unix socket that are in one of the named groups.
 
-It asks the kernel who connects, answers "Welcome" or "Access denied", and ends the
-connection of the denied. Everybody may connect. GROUP is a name or a number. Linux only.
+Every user can connect. creds asks the kernel who the peer is and writes "Welcome" or
+"Access denied"; it ends the connection of a denied peer. GROUP is a name or a number.
+Linux only.
 
 Usage: creds [-socket PATH] GROUP...
 
@@ -43,7 +44,7 @@ func main() {
 	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
 		signals = append(signals, syscall.SIGHUP) // a closed terminal must leave no file
 	}
-	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more ends no connection
+	signal.Ignore(syscall.SIGPIPE) // a broken log pipe must not end the program
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
@@ -65,8 +66,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "creds: %v (try creds -h)\n", err)
 		return 2
 	case flags.NArg() == 0:
-		fmt.Fprint(stderr, "creds: want at least one GROUP\n"+
-			"Usage: creds [-socket PATH] GROUP... (try creds -h)\n")
+		fmt.Fprintln(stderr, "creds: want at least one GROUP (try creds -h)")
 		return 2
 	}
 	groups, err := ch07.ParseGroupNames(flags.Args()...)
@@ -74,73 +74,112 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "creds: %v (try creds -h)\n", err)
 		return 2
 	}
-	perm := os.FileMode(0o666) // all may knock: the groups decide, not the bits
-	if strings.HasPrefix(*socket, "@") {
-		perm = 0 // abstract names have none
+	perm := os.FileMode(0o666) // the groups decide, not the bits
+	if sockfile.Abstract(*socket) {
+		perm = 0 // it has none
 	}
-	l, err := ch07.Listen("unix", *socket, perm)
+	l, err := sockfile.Listen("unix", *socket, perm)
 	if err != nil {
 		fmt.Fprintf(stderr, "creds: %v\n", err)
 		return 1
 	}
 	fmt.Fprintf(stderr, "listening on %s\n", l.Addr())
-	if err := serve(ctx, l, groups, slog.New(slog.NewTextHandler(stderr, nil))); err != nil {
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	if err := serve(ctx, acceptLog{l, log}, groups, log); err != nil {
 		fmt.Fprintf(stderr, "creds: %v\n", err)
 		return 1
 	}
 	return 0
 }
 
-// serve owns l; when it returns, every connection has ended.
+// serve admits the peers that l accepts until ctx ends. Before it returns it closes l and
+// every connection and waits for their goroutines.
 func serve(ctx context.Context, l net.Listener, groups ch07.Groups, log *slog.Logger) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // runs before Wait: ends the connections
-	defer l.Close()
-	context.AfterFunc(ctx, func() { l.Close() }) // unblocks Accept
+	defer cancel()                            // ends the connections if l has failed
+	wg.Go(func() { <-ctx.Done(); l.Close() }) // unblocks Accept
 	for {
+		conn, err := accept(ctx, l)
+		if err != nil && ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("accept on %s: %w", l.Addr(), err)
+		}
+		wg.Go(func() { admit(ctx, conn.(*net.UnixConn), groups, log) })
+	}
+}
+
+// accept returns the next connection of l, or an error if ctx has ended. After an error
+// that passes it tries again: after 5 ms, doubled with each failure in a row, up to 1 s.
+func accept(ctx context.Context, l net.Listener) (net.Conn, error) {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		conn, err := l.Accept()
 		switch {
-		case err == nil:
-			wg.Go(func() { receive(ctx, conn.(*net.UnixConn), groups, log) })
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, net.ErrClosed):
-			return err
-		default: // out of descriptors, say: those who leave make room
-			log.Error("accept", "error", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(100 * time.Millisecond):
-			}
+		case err == nil && ctx.Err() != nil:
+			conn.Close() // too late to be served
+			return nil, ctx.Err()
+		case err == nil || !acceptPasses(err):
+			return conn, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
 		}
 	}
 }
 
-// receive answers one peer and then listens to an admitted one until it hangs up. One that
-// is denied has a second to do so: closing at once would break the pipe of a client that
-// writes before it reads, or reset the connection, and it would not see why.
-func receive(ctx context.Context, conn *net.UnixConn, groups ch07.Groups, log *slog.Logger) {
+// acceptPasses reports whether Accept may succeed after err, as when connections end.
+func acceptPasses(err error) bool {
+	errno, _ := errors.AsType[syscall.Errno](err)
+	switch errno {
+	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, // too many in use
+		syscall.ECONNABORTED, syscall.EPROTO, // the client has gone
+		10024, 10053, 10054, 10055: // the same on Windows
+		return true
+	}
+	return false
+}
+
+// acceptLog logs the errors of Accept, those that pass too.
+type acceptLog struct {
+	net.Listener
+	log *slog.Logger
+}
+
+func (l acceptLog) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		l.log.Warn("accept failed", "error", err)
+	}
+	return conn, err
+}
+
+// admit responds to one peer and reads until it closes. A denied peer has a second for that:
+// closing at once would break the pipe of a client that writes before it reads.
+func admit(ctx context.Context, conn *net.UnixConn, groups ch07.Groups, log *slog.Logger) {
 	defer conn.Close()
 	allowed, err := ch07.Allowed(conn, groups)
-	peer, _ := ch07.PeerCredentials(conn) // for the log; an error is Allowed's as well
+	peer, _ := ch07.PeerCredentials(conn) // error dropped: Allowed has the same
 	log.Info("peer", "pid", peer.PID, "uid", peer.UID, "gid", peer.GID,
 		"allowed", allowed, "error", err)
 	now := time.Now()
 	conn.SetWriteDeadline(now.Add(5 * time.Second)) // cannot fail: conn is open
-	answer := "Welcome\n"
+	response := "Welcome\n"
 	if !allowed {
-		answer = "Access denied\n"
+		response = "Access denied\n"
 		conn.SetReadDeadline(now.Add(time.Second))
 	}
 	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Now()) })
 	defer stop()
-	if _, err := io.WriteString(conn, answer); err != nil {
+	if _, err := io.WriteString(conn, response); err != nil {
 		return
 	}
 	if !allowed {
-		conn.CloseWrite() // that was all: an error shows below
+		conn.CloseWrite() // error dropped: the read below fails too
 	}
-	io.Copy(io.Discard, conn) // the end of the connection is not an error here
+	io.Copy(io.Discard, conn) // error dropped: any end will do
 }

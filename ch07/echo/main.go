@@ -12,21 +12,21 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"syscall"
 
 	"network-programming-with-go/ch07"
+	"network-programming-with-go/ch07/sockfile"
 )
 
-// Copy with: ../echo.go, ../echo_datagram.go, ../echo_reply_unix.go, ../echo_reply_other.go,
-// ../listen.go, ../listen_unix.go, ../listen_lock.go, ../listen_other.go.
+// Copy with: ../echo.go, ../echo_datagram.go, ../listen.go,
+// ../sockfile/sockfile.go, ../sockfile/sockfile_unix.go, ../sockfile/sockfile_other.go.
 
 const usage = `echo sends back what it receives on a Unix, TCP or UDP socket.
 
 Usage: echo [-network unix|unixgram|unixpacket|tcp|udp] [-listen ADDR]
 
-ADDR is HOST:PORT for tcp and udp, otherwise a path, which only its owner may connect to
-(unixgram: as the umask says), or on Linux an abstract name, @NAME, open to all.
+ADDR is HOST:PORT for tcp and udp. For the others it is a path, to which only its owner
+can connect, or on Linux an abstract name, @NAME, to which every user can.
 
 Example:
   go run ./ch07/echo -network unix -listen /tmp/echo.sock
@@ -67,50 +67,47 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "echo: unexpected argument %q (try echo -h)\n", flags.Arg(0))
 		return 2
 	}
-	inet := *network == "tcp" || *network == "udp"
-	if *listen == "" && inet {
-		*listen = "127.0.0.1:7777"
-	} else if *listen == "" {
+	if *listen == "" {
 		*listen = filepath.Join(os.TempDir(), "echo.sock")
+		if *network == "tcp" || *network == "udp" {
+			*listen = "127.0.0.1:7777"
+		}
 	}
-	var serve func() error
-	var addr net.Addr
+	perm := os.FileMode(0o600)
+	if sockfile.Abstract(*listen) {
+		perm = 0 // it has none
+	}
+	var l net.Listener
+	var c net.PacketConn
 	var err error
-	switch *network {
-	case "unix", "unixpacket", "tcp":
-		var l net.Listener
-		if l, err = listenStream(*network, *listen); err == nil {
-			addr, serve = l.Addr(), func() error { return ch07.ServeEcho(ctx, l) }
-		}
-	case "unixgram", "udp":
-		var c net.PacketConn
-		if c, err = net.ListenPacket(*network, *listen); err == nil {
-			addr, serve = c.LocalAddr(), func() error { return ch07.ServePacketEcho(ctx, c) }
-		}
+	switch {
+	case *network == "unix" && runtime.GOOS == "windows": // which sockfile does not support
+		l, err = ch07.ListenUnix(*network, *listen)
+	case *network == "unix", *network == "unixpacket":
+		l, err = sockfile.Listen(*network, *listen, perm)
+	case *network == "unixgram":
+		c, err = sockfile.ListenUnixgram(*listen, perm)
+	case *network == "tcp":
+		l, err = net.Listen(*network, *listen)
+	case *network == "udp":
+		c, err = net.ListenPacket(*network, *listen)
 	default:
 		fmt.Fprintf(stderr, "echo: -network %q: want unix, unixgram, unixpacket, tcp or udp "+
 			"(try echo -h)\n", *network)
 		return 2
 	}
-	if err == nil {
-		fmt.Fprintf(stderr, "listening on %s\n", addr)
-		err = serve()
+	switch {
+	case err != nil:
+	case l != nil:
+		fmt.Fprintf(stderr, "listening on %s\n", l.Addr())
+		err = ch07.ServeEcho(ctx, l)
+	default:
+		fmt.Fprintf(stderr, "listening on %s\n", c.LocalAddr())
+		err = ch07.ServePacketEcho(ctx, c)
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "echo: %v\n", err)
 		return 1
 	}
 	return 0
-}
-
-// listenStream takes over the socket of a server that was killed, where it can.
-func listenStream(network, addr string) (net.Listener, error) {
-	perm := os.FileMode(0o600)
-	switch {
-	case network == "tcp", runtime.GOOS == "windows":
-		return net.Listen(network, addr)
-	case runtime.GOOS == "linux" && strings.HasPrefix(addr, "@"):
-		perm = 0 // abstract names have none
-	}
-	return ch07.Listen(network, addr, perm)
 }

@@ -1,4 +1,4 @@
-package ch07_test
+package sockfile_test
 
 import (
 	"errors"
@@ -6,17 +6,17 @@ import (
 	"runtime"
 	"testing"
 
-	"network-programming-with-go/ch07"
+	"network-programming-with-go/ch07/sockfile"
 )
 
-// Where the bits cannot be had, there is no listener.
+// A system without the bits and the lock gets no listener.
 func TestListenRefuses(t *testing.T) {
 	switch runtime.GOOS {
 	case "linux", "darwin", "freebsd", "netbsd", "openbsd", "dragonfly":
-		t.Skipf("%s has them, see listen_test.go", runtime.GOOS)
+		t.Skipf("%s has them, see sockfile_test.go", runtime.GOOS)
 	}
 	path := filepath.Join(t.TempDir(), "s.sock")
-	if l, err := ch07.Listen("unix", path, 0o600); !errors.Is(err, errors.ErrUnsupported) {
+	if l, err := sockfile.Listen("unix", path, 0o600); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("Listen = %v, %v, want errors.ErrUnsupported", l, err)
 	}
 }
