@@ -1,6 +1,7 @@
-# Extracts the command lines of the section "Linux commands for troubleshooting".
+# Extracts the command lines of the section "Linux commands for troubleshooting", whose
+# heading has any level. Headings one level below it are symptoms.
 #
-#   awk -f troubleshooting.awk README.md
+#   awk -f troubleshooting.awk ch09/fault/README.md
 #
 # prints one record a line, fields separated by tabs:
 #   P  package  command         a row of the table of packages
@@ -12,8 +13,9 @@
 
 BEGIN { OFS = "\t" }
 
-/^## / { in_section = ($0 == "## Linux commands for troubleshooting"); next }
-!in_section { next }
+block == "" && /^#+ Linux commands for troubleshooting$/ { level = length($1); next }
+block == "" && /^#+ / && length($1) <= level { level = 0 }
+!level { next }
 
 /^```/ {
 	if (block != "") {
@@ -33,7 +35,7 @@ block == "console" && /^\$ / { command(NR, substr($0, 3)); next }
 block == "console" { print "O", $0; next }
 block != "" { next }
 
-/^### / { print "H", substr($0, 5); in_table = 0; next }
+/^#+ / && length($1) == level + 1 { print "H", substr($0, level + 3); in_table = 0; next }
 /^\| Debian package / { in_table = 1; next }
 in_table && /^\|/ { packages($0); next }
 { in_table = 0 }
