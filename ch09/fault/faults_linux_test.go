@@ -27,7 +27,7 @@ func TestFaultLinux(t *testing.T) {
 	}{
 		{"cpu", "-n 1 cpu", faultCPU, syscall.SIGTERM},
 		{"memory", "-size 32 memory", faultMemory, os.Interrupt},
-		{"disk-io", "-size 1 disk-io", faultDiskIO, syscall.SIGTERM},
+		{"disk-io", "-for 5m -size 1 disk-io", faultDiskIO, syscall.SIGTERM},
 		{"disk-full", "-size 1 disk-full", faultDiskFull, syscall.SIGHUP},
 		{"deleted-file", "-size 1 deleted-file", faultDeletedFile, os.Interrupt},
 		{"refused", "refused", faultRefused, syscall.SIGTERM},
@@ -61,6 +61,7 @@ func testFaultSoftLimit(t *testing.T, bin string) {
 // runningFault is a fault that has said it exists.
 type runningFault struct {
 	*testing.T
+	start   time.Time
 	process *command.Process
 	vars    map[string]string
 }
@@ -68,7 +69,8 @@ type runningFault struct {
 // startFault runs cmd and reads its variables.
 func startFault(t *testing.T, cmd *exec.Cmd) *runningFault {
 	t.Helper()
-	r := &runningFault{T: t, process: command.StartCmd(t, cmd), vars: map[string]string{}}
+	r := &runningFault{T: t, start: time.Now(), vars: map[string]string{}}
+	r.process = command.StartCmd(t, cmd)
 	for f := range strings.FieldsSeq(r.process.WaitLine(t, "PID=")) {
 		k, v, _ := strings.Cut(f, "=")
 		r.vars[k] = v
@@ -188,7 +190,11 @@ func faultMemory(r *runningFault) {
 }
 
 func faultDiskIO(r *runningFault) {
-	r.grows("write calls", 5, func() int { return r.field("io", "syscw:") })
+	const blocks = 500 // of the 2 GiB in 5 minutes: not sooner than after 286 ms
+	r.grows("bytes written", blocks<<12, func() int { return r.field("io", "wchar:") })
+	if got, want := time.Since(r.start), 5*time.Minute*blocks/(2<<30>>12); got < want {
+		r.Errorf("%d blocks written in %v, want at least %v", blocks, got, want)
+	}
 	if st, err := os.Stat(r.vars["DIR"] + "/synced"); err != nil || st.Size() != 1<<20 {
 		r.Errorf("the file: %v, %v, want 1 MiB", st, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Copy with: connections.go, dns.go, dns_message.go, main.go, options.go, resources.go,
@@ -50,10 +51,8 @@ func fill(ctx context.Context, name string, size int) (*os.File, error) {
 	return file, nil
 }
 
-// diskIOTotal limits what diskIO writes in all: a solid-state disk wears out.
-const diskIOTotal int64 = 2048 * mib
-
-// diskIO writes 4 KiB and waits for the disk, again and again.
+// diskIO writes 4 KiB and waits for the disk, again and again. It writes 2 GiB in all,
+// spread over the whole time: a solid-state disk wears out.
 func diskIO(ctx context.Context, f *fault) error {
 	file, err := fill(ctx, filepath.Join(f.dir, "synced"), f.size)
 	if err != nil {
@@ -62,16 +61,17 @@ func diskIO(ctx context.Context, f *fault) error {
 	defer file.Close()
 	err = f.ready(fmt.Sprintf("writes and fsyncs within %d MiB in %s", f.size, f.dir),
 		[]string{"iostat -xz 1 20", "iotop -oPab -n 5"}, "DIR", f.dir)
-	block := make([]byte, 4<<10)
-	for n := int64(0); n < diskIOTotal && ctx.Err() == nil; n += int64(len(block)) {
-		if _, err := file.WriteAt(block, n%int64(f.size*mib)); err != nil {
+	const size, blocks = 4 << 10, 2 << 30 / (4 << 10)
+	start, block := time.Now(), make([]byte, size)
+	for n := 0; ctx.Err() == nil; n++ {
+		if _, err := file.WriteAt(block, int64(n*size%(f.size*mib))); err != nil {
 			return err
 		}
 		if err := file.Sync(); err != nil {
 			return err
 		}
+		wait(ctx, time.Until(start.Add(f.duration*time.Duration(n)/blocks)))
 	}
-	<-ctx.Done()
 	return err
 }
 
