@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs every command line of the section "Linux commands for troubleshooting".
+# Runs every command line of the page "Linux commands for troubleshooting".
 #
-#   .github/scripts/troubleshooting.sh [-v] [-a] [README.md]
+#   .github/scripts/troubleshooting.sh [-v] [-a] [ch09/fault/README.md]
 #
 # -v also prints the lines that ran well. -a counts a command that is not installed as
 # a failure. Otherwise it is named as not run, as is what needs systemd or privileges.
@@ -20,12 +20,12 @@ while getopts va opt; do
 	case $opt in
 	v) verbose=1 ;;
 	a) all=1 ;;
-	*) echo "usage: troubleshooting.sh [-v] [-a] [README.md]" >&2; exit 2 ;;
+	*) echo "usage: troubleshooting.sh [-v] [-a] [ch09/fault/README.md]" >&2; exit 2 ;;
 	esac
 done
 args=("$@")
 shift $((OPTIND - 1))
-notes=$(realpath "${1:-README.md}") && [ -f "$notes" ] || exit 2
+notes=$(realpath "${1:-ch09/fault/README.md}") && [ -f "$notes" ] || exit 2
 scripts=$(cd "$(dirname "$0")" && pwd) || exit 2
 cd "$scripts/../.." || exit 2
 PATH=$PATH:/usr/sbin:/sbin
@@ -206,7 +206,7 @@ run_line() { # LINE COMMAND EXPECTED FILE-OF-EXACT-OUTPUT
 			return
 		fi
 	fi
-	STATUS=$out.status timeout -k 1 40 bash -c "$command
+	STATUS=$out.status timeout -k 1 90 bash -c "$command
 echo \${PIPESTATUS[*]} >\"\$STATUS\"" >"$out" 2>&1 </dev/null &
 	line_pid=$! # waited for, so that a signal to this script does not wait for it
 	wait "$line_pid"
