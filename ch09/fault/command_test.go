@@ -23,6 +23,10 @@ func TestFaultCommand(t *testing.T) {
 		{"ends after -for", "-for 20ms -n 1 cpu", 0, "PID=", "fault: cpu: 1 goroutines spin"},
 		{"ends before it exists", "-for 1ns close-wait", 0, "", ""},
 		{"no such directory", "-dir " + none + " deleted-file", 1, "", "fault: deleted-file: "},
+		{"most connections", "-for 1ns -n 512 close-wait", 0, "", ""},
+		{"fewest descriptors", "-for 1ns -n 32 descriptors", 0, "", ""},
+		{"largest size", "-size 1024 -dir " + none + " deleted-file", 1, "", "deleted-file: "},
+		{"longest time", "-for 5m lookup 127.0.0.1", 0, "127.0.0.1\n", "fault: lookup: took "},
 		{"lookup", "lookup 127.0.0.1", 0, "127.0.0.1\n", "fault: lookup: took "},
 		{"lookup that fails", "-for 1ns lookup fault.test", 1, "", "fault: lookup: "},
 

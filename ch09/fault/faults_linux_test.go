@@ -30,6 +30,7 @@ func TestFaultLinux(t *testing.T) {
 		{"disk-io", "-for 5m -size 1 disk-io", faultDiskIO, syscall.SIGTERM},
 		{"disk-full", "-size 1 disk-full", faultDiskFull, syscall.SIGHUP},
 		{"deleted-file", "-size 1 deleted-file", faultDeletedFile, os.Interrupt},
+		{"serve", "serve", faultServe, syscall.SIGTERM},
 		{"refused", "refused", faultRefused, syscall.SIGTERM},
 		{"timeout", "timeout", faultTimeout, syscall.SIGTERM},
 		{"close-wait", "-n 7 close-wait", faultCloseWait, syscall.SIGTERM},
@@ -45,6 +46,7 @@ func TestFaultLinux(t *testing.T) {
 	}
 	t.Run("close-wait ends", func(t *testing.T) { testFaultCloseWaitEnds(t, bin) })
 	t.Run("soft limit", func(t *testing.T) { testFaultSoftLimit(t, bin) })
+	t.Run("nohup", func(t *testing.T) { testFaultNohup(t, bin) })
 }
 
 // Go raises the soft limit of open files of a program that imports os, to just below the
@@ -54,6 +56,17 @@ func testFaultSoftLimit(t *testing.T, bin string) {
 	r := startFault(t, exec.Command("/bin/sh", "-c", limited, bin))
 	if got := r.field("limits", "Max open files"); got != 299 {
 		t.Errorf("soft limit = %d, want 299, one less than the hard one", got)
+	}
+	r.stop(syscall.SIGTERM)
+}
+
+// Under nohup, which ignores SIGHUP, a closed terminal does not end a fault.
+func testFaultNohup(t *testing.T, bin string) {
+	r := startFault(t, exec.Command("/bin/sh", "-c", `trap "" HUP && exec "$0" refused`, bin))
+	_, rest, _ := strings.Cut(r.proc("status"), "SigIgn:")
+	ignored, err := strconv.ParseUint(strings.Fields(rest + " none")[0], 16, 64)
+	if err != nil || ignored&(1<<(syscall.SIGHUP-1)) == 0 {
+		t.Errorf("ignored signals: %#x, %v, want SIGHUP among them", ignored, err)
 	}
 	r.stop(syscall.SIGTERM)
 }
@@ -217,6 +230,10 @@ func faultDiskFull(r *runningFault) {
 	if files, err := os.ReadDir(r.vars["DIR"] + "/many"); len(files) != 100 {
 		r.Errorf("%d small files, %v, want 100", len(files), err)
 	}
+	conf, err := os.ReadFile(r.vars["DIR"] + "/logrotate.conf")
+	if want := `"` + r.vars["DIR"] + "/big.log\" {\n\tsize 100M\n"; !strings.HasPrefix(string(conf), want) {
+		r.Errorf("logrotate.conf is %q, %v, want %q", conf, err, want)
+	}
 }
 
 func faultDeletedFile(r *runningFault) {
@@ -228,6 +245,10 @@ func faultDeletedFile(r *runningFault) {
 	if st, err := os.Stat(fd); err != nil || st.Size() != 1<<20 {
 		r.Errorf("%s: %v, %v, want 1 MiB", fd, st, err)
 	}
+}
+
+func faultServe(r *runningFault) { // it has traffic, although nobody requests anything
+	r.until("request from itself", func() bool { own, _ := r.sockets(); return own["TIME-WAIT"] > 0 })
 }
 
 func faultRefused(r *runningFault) {
