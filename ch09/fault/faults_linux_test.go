@@ -179,6 +179,7 @@ func (r *runningFault) sockets() (own, peer map[string]int) {
 		seen[pair] = true
 		if strings.HasSuffix(f[1], end) {
 			own[names[f[3]]]++
+			own["keep-alive"] += strings.Count(f[5][:2], "02") // a timer that runs
 		}
 		if strings.HasSuffix(f[2], end) {
 			peer[names[f[3]]]++
@@ -273,6 +274,9 @@ func faultCloseWait(r *runningFault) {
 	own, peer := r.sockets()
 	if own["CLOSE-WAIT"] != 7 || peer["FIN-WAIT"] != 7 {
 		r.Errorf("this end: %v, want 7 in CLOSE-WAIT; peer: %v, want 7 in FIN-WAIT", own, peer)
+	}
+	if n := own["keep-alive"]; n > 0 {
+		r.Errorf("keep-alive will end %d connections in CLOSE-WAIT", n)
 	}
 }
 
