@@ -1,120 +1,73 @@
 package main_test
 
 import (
-	"bytes"
-	"errors"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
+
+	"network-programming-with-go/ch09/internal/command"
 )
-
-// buildFault returns the path of the command. go run keeps what it has linked and has
-// cp copy it; go build -o would link each time.
-func buildFault(t *testing.T) string {
-	t.Helper()
-	bin := filepath.Join(t.TempDir(), "fault")
-	build := exec.Command("go", "run", "-exec", "cp", ".", bin)
-	if runtime.GOOS == "windows" { // which has no cp
-		bin += ".exe"
-		build = exec.Command("go", "build", "-o", bin, ".")
-	}
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", build, err, out)
-	}
-	return bin
-}
-
-// faultRun is one run of the command, to its end.
-type faultRun struct {
-	stdout, stderr string
-	status         int // -1 if it did not exit by itself
-}
-
-func runFault(t *testing.T, bin string, args ...string) faultRun {
-	t.Helper()
-	var stdout, stderr bytes.Buffer
-	cmd := exec.Command(bin, args...)
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
-		t.Fatal(err)
-	}
-	return faultRun{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
-}
 
 func TestFaultCommand(t *testing.T) {
 	t.Parallel()
-	bin := buildFault(t)
-	t.Run("help", func(t *testing.T) {
-		got := runFault(t, bin, "-h")
-		if got.status != 0 || got.stderr != "" {
-			t.Errorf("fault -h: exit status %d, stderr %q", got.status, got.stderr)
-		}
-		for _, want := range []string{"Usage: fault", "go run ./ch09/fault", "-for D"} {
-			if !strings.Contains(got.stdout, want) {
-				t.Errorf("fault -h does not show %q:\n%s", want, got.stdout)
+	bin := command.Build(t, ".")
+	none := filepath.Join(t.TempDir(), "none")
+	for _, tt := range []struct {
+		name, args     string
+		status         int
+		stdout, stderr string // what it must contain; "" means that it is empty
+	}{
+		{"help", "-h", 0, "Usage: fault [flags] FAULT", ""},
+		{"help has an example", "-h", 0, "\n  go run ./ch09/fault -for 1m close-wait\n", ""},
+		{"help lists the flags", "-h", 0, "  -for D\n", ""},
+		{"ends after -for", "-for 20ms -n 1 cpu", 0, "PID=", "fault: cpu: 1 goroutines spin"},
+		{"ends before it exists", "-for 1ns close-wait", 0, "", ""},
+		{"no such directory", "-dir " + none + " deleted-file", 1, "", "fault: deleted-file: "},
+		{"most connections", "-for 1ns -n 512 close-wait", 0, "", ""},
+		{"fewest descriptors", "-for 1ns -n 32 descriptors", 0, "", ""},
+		{"largest size", "-size 1024 -dir " + none + " deleted-file", 1, "", "deleted-file: "},
+		{"longest time", "-for 5m lookup 127.0.0.1", 0, "127.0.0.1\n", "fault: lookup: took "},
+		{"lookup", "lookup 127.0.0.1", 0, "127.0.0.1\n", "fault: lookup: took "},
+		{"lookup that fails", "-for 1ns lookup fault.test", 1, "", "fault: lookup: "},
+
+		{"no fault", "", 2, "", "no fault named"},
+		{"unknown fault", "gremlin", 2, "", `"gremlin": want one of close-wait, cpu`},
+		{"stray argument", "cpu extra", 2, "", `stray argument "extra"`},
+		{"stray name", "lookup a b", 2, "", `stray argument "b"`},
+		{"flag after the fault", "cpu -for 1s", 2, "", "-for: flags go before cpu"},
+		{"no name", "lookup", 2, "", "lookup: no NAME"},
+		{"no port", "-server 127.0.0.1 lookup a", 2, "", "-server: address 127.0.0.1: missing port"},
+		{"too long", "-for 5m1s cpu", 2, "", "-for 5m1s: want more than 0 and at most 5m"},
+		{"no time", "-for 0s cpu", 2, "", "-for 0s: want"},
+		{"negative time", "-for -1s cpu", 2, "", "-for -1s: want"},
+		{"too few", "-n 0 cpu", 2, "", "-n 0: want 1 to 512"},
+		{"too many", "-n 513 close-wait", 2, "", "-n 513: want 1 to 512"},
+		{"too few descriptors", "-n 31 descriptors", 2, "", "-n 31: want 32 to 512"},
+		{"too small", "-size 0 memory", 2, "", "-size 0: want 1 to 1024 MiB"},
+		{"too large", "-size 1025 memory", 2, "", "-size 1025: want 1 to 1024 MiB"},
+		{"-size for cpu", "-size 8 cpu", 2, "", "-size: not a flag of cpu"},
+		{"-dir for refused", "-dir /tmp refused", 2, "", "-dir: not a flag of refused"},
+		{"-n for serve", "-n 1 serve", 2, "", "-n: not a flag of serve"},
+		{"-server for dns", "-server 127.0.0.1:1 dns", 2, "", "-server: not a flag of dns"},
+		{"unknown flag", "-q cpu", 2, "", "not defined: -q"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := command.Run(t, bin, strings.Fields(tt.args)...)
+			if got.Status != tt.status {
+				t.Errorf("fault %s: exit status %d, want %d", tt.args, got.Status, tt.status)
 			}
-		}
-	})
-	t.Run("wrong use", func(t *testing.T) { testFaultWrongUse(t, bin) })
-	t.Run("failure", func(t *testing.T) {
-		none := filepath.Join(t.TempDir(), "none")
-		got := runFault(t, bin, "-dir", none, "deleted-file")
-		if got.status != 1 || !strings.HasPrefix(got.stderr, "fault: deleted-file: ") {
-			t.Errorf("a directory that does not exist: exit status %d, %q, want 1",
-				got.status, got.stderr)
-		}
-	})
-	t.Run("lookup", func(t *testing.T) {
-		got := runFault(t, bin, "lookup", "127.0.0.1")
-		if got.status != 0 || got.stdout != "127.0.0.1\n" {
-			t.Errorf("fault lookup 127.0.0.1 = %d, %q", got.status, got.stdout)
-		}
-		// Nothing that can be looked up within 1 ns: for lookup that is a failure.
-		if got := runFault(t, bin, "-for", "1ns", "lookup", "fault.test"); got.status != 1 {
-			t.Errorf("fault -for 1ns lookup: exit status %d, want 1", got.status)
-		}
-	})
-	t.Run("ends by itself", func(t *testing.T) {
-		got := runFault(t, bin, "-for", "20ms", "-n", "1", "cpu")
-		if got.status != 0 || !strings.HasPrefix(got.stdout, "PID=") {
-			t.Errorf("fault -for 20ms cpu = %d, %q", got.status, got.stdout)
-		}
-	})
-	t.Run("ends before it began", func(t *testing.T) {
-		if got := runFault(t, bin, "-for", "1ns", "close-wait"); got.status != 0 {
-			t.Errorf("fault -for 1ns close-wait: exit status %d, %s", got.status, got.stderr)
-		}
-	})
+			checkFaultOutput(t, "stdout", got.Stdout, tt.stdout)
+			checkFaultOutput(t, "stderr", got.Stderr, tt.stderr)
+			if tt.status == 2 && strings.Count(got.Stderr, "\n") != 1 {
+				t.Errorf("fault %s says %q, want one line", tt.args, got.Stderr)
+			}
+		})
+	}
 }
 
-func testFaultWrongUse(t *testing.T, bin string) {
-	for _, tt := range []struct{ args, want string }{
-		{"", "no fault named"},
-		{"gremlin", `"gremlin": want one of close-wait, cpu`},
-		{"cpu extra", `stray argument "extra"`},
-		{"cpu -for 1s", "-for: flags go before cpu"},
-		{"lookup", "lookup: no NAME"},
-		{"-server 127.0.0.1 lookup name", "-server: address 127.0.0.1: missing port"},
-		{"-for 6m cpu", "-for 6m0s: want"},
-		{"-for 0s cpu", "-for 0s: want"},
-		{"-n 0 cpu", "-n 0: want"},
-		{"-n 513 close-wait", "-n 513: want"},
-		{"-n 8 descriptors", "-n 8: want"},
-		{"-size 1025 memory", "-size 1025: want"},
-		{"-size 8 cpu", "-size: not a flag of cpu"},
-		{"-dir /tmp refused", "-dir: not a flag of refused"},
-		{"-q cpu", "not defined: -q"},
-	} {
-		got := runFault(t, bin, strings.Fields(tt.args)...)
-		if got.status != 2 || got.stdout != "" {
-			t.Errorf("fault %s: exit status %d, stdout %q, want 2 and nothing",
-				tt.args, got.status, got.stdout)
-		}
-		if !strings.Contains(got.stderr, tt.want) || strings.Count(got.stderr, "\n") != 1 {
-			t.Errorf("fault %s says %q, want one line with %q", tt.args, got.stderr, tt.want)
-		}
+func checkFaultOutput(t *testing.T, stream, got, want string) {
+	t.Helper()
+	if !strings.Contains(got, want) || want == "" && strings.Contains(got, "fault: ") {
+		t.Errorf("%s is %q, want %q", stream, got, want)
 	}
 }

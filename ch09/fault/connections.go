@@ -6,58 +6,35 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 )
 
-// Copy with: dns.go, main.go, resources.go, serve.go, sockets_linux.go, sockets_other.go.
+// Copy with: dns.go, dns_message.go, files.go, main.go, options.go, resources.go,
+// serve.go, sockets_linux.go, sockets_other.go.
 
-// listenLoopback listens on a free port and says so in the one line that all
-// servers of this library print. Keep-alive is off: it would end connections in
-// CLOSE-WAIT as soon as their peer is forgotten, which is after 60 s on Linux.
-func (f *fault) listenLoopback(ctx context.Context) (net.Listener, error) {
-	lc := net.ListenConfig{KeepAlive: -1}
-	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err == nil {
-		fmt.Fprintf(f.stderr, "listening on %s\n", l.Addr())
-	}
-	return l, err
-}
-
-func portOf(a net.Addr) string {
-	return fmt.Sprint(netip.MustParseAddrPort(a.String()).Port())
-}
-
-// pair dials l and accepts on it: both ends of one connection, which like everything
-// here must not outlast ctx.
-func pair(ctx context.Context, l net.Listener) (client, server net.Conn, err error) {
+// pair dials the listener and accepts: both ends of one connection, with ctx's deadline.
+func (f *fault) pair(ctx context.Context) (client, server net.Conn, err error) {
 	var d net.Dialer
-	client, err = d.DialContext(ctx, "tcp", l.Addr().String())
+	client, err = d.DialContext(ctx, "tcp", f.addr)
 	if err != nil {
 		return nil, nil, err
 	}
-	// The handshake is over, so Accept does not wait. Should a stranger have come
-	// first, its connection stands in for ours: the counts hold.
-	if server, err = l.Accept(); err != nil {
+	// The handshake is over, so Accept does not wait. If another process connected
+	// first, its connection takes the place of ours and the counts still hold.
+	if server, err = f.listener.Accept(); err != nil {
 		client.Close()
 		return nil, nil, err
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		client.SetDeadline(deadline) // cannot fail: both are open
-		server.SetDeadline(deadline)
-	}
+	deadline, _ := ctx.Deadline()
+	client.SetDeadline(deadline) // cannot fail: both are open
+	server.SetDeadline(deadline)
 	return client, server, nil
 }
 
-// closeWait keeps accepted connections open although their peers have closed: what a
-// handler does that never reads on, or forgets Close.
+// closeWait keeps accepted connections open after their peers have closed, as a
+// handler does that stops reading or forgets Close.
 func closeWait(ctx context.Context, f *fault) error {
-	l, err := f.listenLoopback(ctx)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
 	for range f.n {
-		client, server, err := pair(ctx, l)
+		client, server, err := f.pair(ctx)
 		if err != nil {
 			return err
 		}
@@ -70,22 +47,15 @@ func closeWait(ctx context.Context, f *fault) error {
 			return err
 		}
 	}
-	f.ready(fmt.Sprintf("%d connections stay in CLOSE-WAIT", f.n), []string{
-		`ss -Htnp state close-wait sport = :"$PORT"`}, "PORT", portOf(l.Addr()))
-	<-ctx.Done()
-	return nil
+	return f.hold(ctx, fmt.Sprintf("%d connections stay in CLOSE-WAIT", f.n), []string{
+		`ss -Htnp state close-wait sport = :"$PORT"`}, "PORT", f.port)
 }
 
-// timeWait closes connections first: the end that does keeps the port pair busy for
-// 60 s on Linux (RFC 9293, section 3.6.1), without a process and after this one ended.
+// timeWait closes connections first: the end that does keeps the pair of ports busy for
+// 60 s on Linux (RFC 9293, section 3.6.1), even after the process has ended.
 func timeWait(ctx context.Context, f *fault) error {
-	l, err := f.listenLoopback(ctx)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
 	for range f.n {
-		client, server, err := pair(ctx, l)
+		client, server, err := f.pair(ctx)
 		if err != nil {
 			return err
 		}
@@ -98,8 +68,6 @@ func timeWait(ctx context.Context, f *fault) error {
 			return err
 		}
 	}
-	f.ready(fmt.Sprintf("%d connections in TIME-WAIT; they leave by themselves after 60 s",
-		f.n), []string{`ss -Htn state time-wait dport = :"$PORT"`}, "PORT", portOf(l.Addr()))
-	<-ctx.Done()
-	return nil
+	return f.hold(ctx, fmt.Sprintf("%d connections in TIME-WAIT, for 60 s", f.n), []string{
+		`ss -Htn state time-wait dport = :"$PORT"`}, "PORT", f.port)
 }

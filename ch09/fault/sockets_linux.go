@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync"
 	"syscall"
 	"time"
 )
 
-// Copy with: connections.go, dns.go, main.go, resources.go, serve.go, sockets_other.go.
+// Copy with: connections.go, dns.go, dns_message.go, files.go, main.go, options.go,
+// resources.go, serve.go, sockets_other.go.
 
 // freeMiB returns the space that a user without privileges may still use under dir.
 func freeMiB(dir string) (int, error) {
@@ -21,9 +21,9 @@ func freeMiB(dir string) (int, error) {
 	return int(st.Bavail * uint64(st.Bsize) / mib), nil
 }
 
-// knock dials addr again and again, so that tcpdump has something to show.
-func knock(ctx context.Context, addr string) {
-	d := net.Dialer{Timeout: 2 * time.Second} // long enough to send the SYN again
+// keepDialing dials addr again and again, so that tcpdump has something to show.
+func keepDialing(ctx context.Context, addr string) {
+	d := net.Dialer{Timeout: 2 * time.Second} // long enough to retransmit the SYN
 	for {
 		if c, err := d.DialContext(ctx, "tcp", addr); err == nil {
 			c.Close()
@@ -34,8 +34,8 @@ func knock(ctx context.Context, addr string) {
 	}
 }
 
-// refused binds a port and does not listen: SYNs get a reset, and nobody else can
-// take the port meanwhile.
+// refused binds a port and does not listen. The kernel answers each SYN by a reset, and
+// no other process can take the port meanwhile.
 func refused(ctx context.Context, f *fault) error {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -43,37 +43,20 @@ func refused(ctx context.Context, f *fault) error {
 	}
 	defer syscall.Close(fd) // error: nothing was written
 	err = syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
-	if err != nil {
+	sa, err1 := syscall.Getsockname(fd)
+	if err := errors.Join(err, err1); err != nil {
 		return fmt.Errorf("bind: %w", err)
 	}
-	sa, err := syscall.Getsockname(fd)
-	if err != nil {
-		return fmt.Errorf("getsockname: %w", err)
-	}
-	in, ok := sa.(*syscall.SockaddrInet4)
-	if !ok {
-		return fmt.Errorf("getsockname: %T", sa)
-	}
-	addr := fmt.Sprintf("127.0.0.1:%d", in.Port)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	wg.Go(func() { knock(ctx, addr) })
-	f.ready("nobody listens on "+addr, []string{
-		`curl -sS http://127.0.0.1:"$PORT"/`, `ss -lntp | grep ":$PORT "`},
-		"PORT", fmt.Sprint(in.Port))
-	<-ctx.Done()
-	return nil
+	port := fmt.Sprint(sa.(*syscall.SockaddrInet4).Port) // bound as such
+	f.wg.Go(func() { keepDialing(ctx, "127.0.0.1:"+port) })
+	return f.hold(ctx, "no listener on 127.0.0.1:"+port, []string{
+		`curl -sS http://127.0.0.1:"$PORT"/`, `ss -lntp | grep ":$PORT "`}, "PORT", port)
 }
 
-// timeout listens with a queue of length 0, which on Linux takes one connection, fills
-// it, and never accepts: every later SYN is dropped.
+// timeout listens with a queue of length 0, in which Linux keeps one connection. It
+// fills the queue and never accepts, so the kernel drops every later SYN.
 func timeout(ctx context.Context, f *fault) error {
-	l, err := f.listenLoopback(ctx)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	raw, err := l.(*net.TCPListener).SyscallConn()
+	raw, err := f.listener.(*net.TCPListener).SyscallConn()
 	if err != nil {
 		return err
 	}
@@ -83,84 +66,64 @@ func timeout(ctx context.Context, f *fault) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	var d net.Dialer
-	first, err := d.DialContext(ctx, "tcp", l.Addr().String())
+	first, err := d.DialContext(ctx, "tcp", f.addr)
 	if err != nil {
 		return err
 	}
 	defer first.Close()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	wg.Go(func() { knock(ctx, l.Addr().String()) })
-	wg.Go(func() { // a second one, for the time between two attempts of the first
-		if wait(ctx, time.Second) {
-			knock(ctx, l.Addr().String())
-		}
+	f.wg.Go(func() { keepDialing(ctx, f.addr) })
+	f.wg.Go(func() { // a second one, for the time between two dials of the first
+		wait(ctx, time.Second) // false: keepDialing returns at once
+		keepDialing(ctx, f.addr)
 	})
-	f.ready("the accept queue is full, SYNs are dropped", []string{
+	return f.hold(ctx, "the accept queue is full, SYNs are dropped", []string{
 		`curl -sS -m 2 http://127.0.0.1:"$PORT"/`, `ss -lnt sport = :"$PORT"`},
-		"PORT", portOf(l.Addr()))
-	<-ctx.Done()
-	return nil
+		"PORT", f.port)
 }
 
-// descriptors lowers its own limit of open files to f.n and takes connections from
-// itself, never closed, until accept fails. Like net/http it then tries again.
+// descriptors lowers its own limit of open files to f.n. It takes connections from
+// itself and closes none, until accept fails. Like net/http it then tries again.
 func descriptors(ctx context.Context, f *fault) error {
-	l, err := f.listenLoopback(ctx)
-	if err != nil {
-		return err
-	}
 	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("getrlimit: %w", err)
-	}
+	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)
 	limit.Cur = uint64(f.n)
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("setrlimit: %w", err)
+	err = errors.Join(err, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
+	if err != nil {
+		return fmt.Errorf("limit of open files: %w", err)
 	}
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer l.Close() // ends acceptAll
 	full := make(chan error, 1)
-	wg.Go(func() { f.acceptAll(ctx, l, full) })
+	f.wg.Go(func() { acceptAll(ctx, f.listener, full) })
 	var d net.Dialer
-	var conns []net.Conn
-	defer func() {
-		for _, c := range conns {
-			c.Close()
-		}
-	}()
-	for freed := false; ctx.Err() == nil; {
-		c, err := d.DialContext(ctx, "tcp", l.Addr().String())
-		switch {
-		case err == nil:
-			conns = append(conns, c)
-		case !freed && len(conns) > 0:
-			// Out of descriptors on this side. Where all that was dialed is accepted,
-			// nothing waits for an accept that could fail: give one descriptor up, and
-			// dial once more with it.
-			freed = true
-			conns[0].Close()
-			conns = conns[1:]
-			continue
-		}
-		if err != nil || freed {
+	var last net.Conn
+	for {
+		c, err := d.DialContext(ctx, "tcp", f.addr)
+		if err != nil && last == nil {
+			return err // other files fill the limit
+		} else if err != nil {
 			break
 		}
+		defer c.Close()
+		last = c
+	}
+	// The last descriptor may have gone to a dial, and every connection be accepted. Then
+	// no accept can fail yet: free one descriptor, and take it with one connection more.
+	last.Close()
+	if c, err := d.DialContext(ctx, "tcp", f.addr); err == nil { // or an accept took it
+		defer c.Close()
 	}
 	select {
 	case err := <-full:
-		f.ready(fmt.Sprintf("%d descriptors are in use: %v", f.n, err), []string{
+		return f.hold(ctx, fmt.Sprintf("%d descriptors are in use: %v", f.n, err), []string{
 			`grep 'open files' /proc/"$PID"/limits`, `ls /proc/"$PID"/fd | wc -l`},
-			"PORT", portOf(l.Addr()))
+			"PORT", f.port)
 	case <-ctx.Done():
+		return nil
 	}
-	<-ctx.Done()
-	return nil
 }
 
-// acceptAll sends the first error of Accept and goes on until l is closed.
-func (f *fault) acceptAll(ctx context.Context, l net.Listener, full chan<- error) {
+// acceptAll keeps all connections that it accepts, until l is closed. It sends the
+// first error of Accept to full.
+func acceptAll(ctx context.Context, l net.Listener, full chan<- error) {
 	for {
 		c, err := l.Accept()
 		switch {
@@ -171,7 +134,7 @@ func (f *fault) acceptAll(ctx context.Context, l net.Listener, full chan<- error
 		default:
 			select {
 			case full <- err:
-			default: // told already
+			default: // the first one was sent
 			}
 			if !wait(ctx, time.Second) {
 				return

@@ -7,10 +7,11 @@ import (
 	"errors"
 )
 
-// Copy with: connections.go, dns.go, main.go, resources.go, serve.go, sockets_linux.go.
+// Copy with: connections.go, dns.go, dns_message.go, files.go, main.go, options.go,
+// resources.go, serve.go, sockets_linux.go.
 
-// Elsewhere these faults are refused: the space check is Linux's, so no file is made
-// either, and the queue of a listener works in another way.
+// Other systems refuse these faults: the space check is Linux's, so no file is made
+// either, and a listener's queue works in another way.
 
 func freeMiB(string) (int, error) { return 0, errors.ErrUnsupported }
 

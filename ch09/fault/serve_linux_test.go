@@ -1,0 +1,191 @@
+package main_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"network-programming-with-go/ch09/internal/command"
+)
+
+func TestFaultServe(t *testing.T) {
+	t.Parallel()
+	bin := command.Build(t, ".")
+	t.Run("log", func(t *testing.T) { testFaultServeLog(t, bin) })
+	t.Run("log is bounded", func(t *testing.T) { testFaultServeLogIsBounded(t, bin) })
+	t.Run("half-close", func(t *testing.T) { testFaultServeHalfClose(t, bin) })
+	t.Run("graceful", func(t *testing.T) { testFaultServeGraceful(t, bin) })
+}
+
+// Each kind of request is in the log, and cannot forge it.
+func testFaultServeLog(t *testing.T, bin string) {
+	p, addr, dir := startFaultServe(t, bin)
+	long := strings.Repeat("x", 1023)
+	for _, tt := range []struct {
+		name, method, target string
+		status               int
+		logged               string
+	}{
+		{"root", "GET", "/", 200, "GET path=/ status=200"},
+		{"missing", "GET", "/missing", 404, "GET path=/missing status=404"},
+		{"error", "HEAD", "/error", 500, "HEAD path=/error status=500"},
+		{"1024 bytes", "GET", "/" + long, 404, "GET path=/" + long + " status=404"},
+		{"1025 bytes", "GET", "/" + long + "y", 404, "GET path=/" + long + "...(cut) status=404"},
+		{"a long method", long + "yz", "/", 200, long + "y...(cut) path=/ status=200"},
+		{"a newline", "GET", "/a%0Alevel=ERROR", 404, `GET path="/a\nlevel=ERROR" status=404`},
+		{"C1 and bidi", "GET", "/%C2%9B%E2%80%AE", 404, `GET path="/\u009b\u202e" status=404`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			status := requestFault(t, addr, tt.method, tt.target)
+			if status != tt.status {
+				t.Errorf("status %d, want %d", status, tt.status)
+			}
+			log := readFaultLog(t, dir)
+			if want := " msg=request method=" + tt.logged + "\n"; !strings.HasSuffix(log, want) {
+				t.Errorf("the log ends with %q, want %q", log[max(0, len(log)-len(want)):], want)
+			}
+		})
+	}
+	t.Run("its own requests are not logged", func(t *testing.T) {
+		before := readFaultLog(t, dir)
+		if status := requestFault(t, addr, "GET", "/?self"); status != 200 {
+			t.Errorf("status %d, want 200", status)
+		}
+		if after := readFaultLog(t, dir); after != before {
+			t.Errorf("logged: %q", after[len(before):])
+		}
+	})
+	t.Run("log on standard error", func(t *testing.T) {
+		if got := p.Stderr(); strings.Contains(got, "path=") {
+			t.Errorf("it writes its log over the line to paste:\n%s", got)
+		}
+	})
+	p.Signal(t, syscall.SIGTERM)
+	endFaultServe(t, p, dir)
+}
+
+// A client that shuts down its half while it waits reads 503, and the log says 499.
+func testFaultServeHalfClose(t *testing.T, bin string) {
+	p, addr, dir := startFaultServe(t, bin)
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET /slow HTTP/1.1\r\nHost: fault.test\r\n\r\n") // a failure shows below
+	conn.(*net.TCPConn).CloseWrite()
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); resp.StatusCode != 503 ||
+		string(body) != "Service Unavailable\n" {
+		t.Errorf("a half-closed client reads %d, %q, %v, want 503", resp.StatusCode, body, err)
+	}
+	if log, want := readFaultLog(t, dir), "path=/slow status=499\n"; !strings.HasSuffix(log, want) {
+		t.Errorf("the log ends with %q, want %q", log, want)
+	}
+	p.Signal(t, syscall.SIGTERM)
+	endFaultServe(t, p, dir)
+}
+
+// A request in flight gets its response when the fault ends.
+func testFaultServeGraceful(t *testing.T, bin string) {
+	p, addr, dir := startFaultServe(t, bin)
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET /slow HTTP/1.1\r\nHost: fault.test\r\n\r\n") // a failure shows below
+	requestFault(t, addr, "GET", "/")                                   // connections are accepted in order, so the first one is
+	p.Signal(t, syscall.SIGTERM)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); resp.StatusCode != 200 || string(body) != "OK\n" {
+		t.Errorf("a request in flight reads %d, %q, %v, want 200", resp.StatusCode, body, err)
+	}
+	endFaultServe(t, p, dir)
+}
+
+// A client in a loop does not fill the disk: the log holds at most 1 MiB.
+func testFaultServeLogIsBounded(t *testing.T, bin string) {
+	p, addr, dir := startFaultServe(t, bin)
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	r := bufio.NewReader(conn)
+	request := "GET /" + strings.Repeat("x", 2000) + " HTTP/1.1\r\nHost: fault.test\r\n\r\n"
+	for range 1100 { // about 1.1 KiB of log each
+		if _, err := io.WriteString(conn, request); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, resp.Body) // a failure shows in the next response
+		resp.Body.Close()
+	}
+	if n := len(readFaultLog(t, dir)); n > 1<<20 || n < 1<<20-2000 {
+		t.Errorf("%d bytes of log, want a little less than 1 MiB", n)
+	}
+	p.Signal(t, syscall.SIGTERM)
+	endFaultServe(t, p, dir)
+}
+
+// startFaultServe runs fault serve and returns its address and its directory.
+func startFaultServe(t *testing.T, bin string) (p *command.Process, addr, dir string) {
+	t.Helper()
+	p = command.Start(t, bin, "-for", "5m", "-dir", t.TempDir(), "serve")
+	_, dir, _ = strings.Cut(p.WaitLine(t, "PID="), " DIR=")
+	return p, p.Addr, dir
+}
+
+// endFaultServe waits for the end of the fault. What it leaves behind is an error.
+func endFaultServe(t *testing.T, p *command.Process, dir string) {
+	t.Helper()
+	if got := p.Wait(t); got.Status != 0 {
+		t.Errorf("after SIGTERM: %+v", got)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("%s: %v, want it gone", dir, err)
+	}
+}
+
+func readFaultLog(t *testing.T, dir string) string {
+	t.Helper()
+	b, err := os.ReadFile(dir + "/serve.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// requestFault requests target on a connection of its own.
+func requestFault(t *testing.T, addr, method, target string) (status int) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+addr+target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
