@@ -5,26 +5,27 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"network-programming-with-go/ch08/internal/leak"
+	"network-programming-with-go/ch08/internal/pipe"
 )
 
 // blockIndefinitely never answers. It ends when the client leaves, which the server
 // tells it by the request's context: a select {} here would hold the goroutine, and
 // with it the server's Close, for ever.
-func blockIndefinitely(started, ended chan<- string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func blockIndefinitely(started, ended chan<- string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		started <- r.RemoteAddr
 		<-r.Context().Done()
 		ended <- r.RemoteAddr
-	})
+	}
 }
 
 // blockRefused is the assertion of the tests below: nil only if a request ended by the
@@ -40,25 +41,10 @@ func blockRefused(resp *http.Response, err error) error {
 	return nil
 }
 
-// blockLeaks fails the test if goroutines outlive it. Not for parallel tests.
-func blockLeaks(t testing.TB) {
-	before := runtime.NumGoroutine()
-	t.Cleanup(func() {
-		for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; {
-			if time.Now().After(end) {
-				stacks := make([]byte, 1<<20)
-				t.Errorf("goroutines left:\n%s", stacks[:runtime.Stack(stacks, true)])
-				return
-			}
-			runtime.Gosched()
-		}
-	})
-}
-
 // The request is known to be with the handler before the client leaves, and the handler
 // is known to have ended before the server is closed: no clock is involved.
 func TestBlockIndefinitelyWithCancel(t *testing.T) {
-	blockLeaks(t)
+	leak.Check(t)
 	started, ended := make(chan string, 1), make(chan string, 1)
 	ts := httptest.NewServer(blockIndefinitely(started, ended))
 	defer ts.Close() // waits for the handler: it returns only because the handler does
@@ -85,7 +71,7 @@ func blockGet(ctx context.Context, client *http.Client, url string) (*http.Respo
 
 // The assertion must fail if the server answers, or if there is none.
 func TestBlockNoticesAnswer(t *testing.T) {
-	blockLeaks(t)
+	leak.Check(t)
 	ts := httptest.NewServer(http.NotFoundHandler())
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -97,34 +83,6 @@ func TestBlockNoticesAnswer(t *testing.T) {
 		t.Error("a refused connection passes for a server that blocks")
 	}
 }
-
-// blockPipe serves h to one connection in memory, for bubbles.
-func blockPipe(t testing.TB, h http.Handler) *http.Transport {
-	local, remote := net.Pipe()
-	conns := make(chan net.Conn, 1)
-	conns <- remote
-	srv := &http.Server{Handler: h}
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(blockListener(conns)) }()
-	t.Cleanup(func() {
-		srv.Shutdown(context.Background()) // waits for the handler; in memory it cannot fail
-		<-served
-	})
-	return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-		return local, nil
-	}}
-}
-
-type blockListener chan net.Conn
-
-func (l blockListener) Accept() (net.Conn, error) {
-	if c, ok := <-l; ok {
-		return c, nil
-	}
-	return nil, net.ErrClosed
-}
-func (l blockListener) Close() error   { close(l); return nil } // once, by Shutdown
-func (l blockListener) Addr() net.Addr { return &net.TCPAddr{} }
 
 var errBlockShutdown = errors.New("going down")
 
@@ -160,9 +118,9 @@ func TestBlockIndefinitelyWithTimeout(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				started, ended := make(chan string, 1), make(chan string, 1)
-				tr := blockPipe(t, blockIndefinitely(started, ended))
-				tr.ResponseHeaderTimeout = tt.header
-				client := &http.Client{Transport: tr, Timeout: tt.timeout}
+				server := pipe.Serve(t, blockIndefinitely(started, ended))
+				client, tr := server.Client(t)
+				client.Timeout, tr.ResponseHeaderTimeout = tt.timeout, tt.header
 				ctx := t.Context()
 				if tt.ctx != nil {
 					c, cancel := tt.ctx(ctx)
@@ -198,7 +156,7 @@ func TestBlockUnreadBody(t *testing.T) {
 	for _, read := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			noticed := make(chan bool, 1)
-			tr := blockPipe(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			server := pipe.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 				if read {
 					io.Copy(io.Discard, r.Body) // three bytes; a failure shows below
 				}
@@ -208,8 +166,9 @@ func TestBlockUnreadBody(t *testing.T) {
 				case <-time.After(time.Hour):
 					noticed <- false
 				}
-			}))
-			client := &http.Client{Transport: tr, Timeout: time.Second}
+			})
+			client, _ := server.Client(t)
+			client.Timeout = time.Second
 			resp, err := client.Post("http://peer.example/", "text/plain", strings.NewReader("abc"))
 			if err := blockRefused(resp, err); err != nil {
 				t.Error(err)

@@ -1,0 +1,171 @@
+package ch08_test
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"strconv"
+	"strings"
+	"testing"
+
+	"network-programming-with-go/ch08"
+	"network-programming-with-go/ch08/internal/leak"
+)
+
+// getFiles serves /N, N bytes announced; /chunked/N; /gzip/N; and /cut, which announces
+// more than it sends.
+func getFiles(t testing.TB) *httptest.Server {
+	send := func(w io.Writer, r *http.Request) {
+		n, _ := strconv.Atoi(r.PathValue("n")) // the test's own
+		io.CopyN(w, getXs{}, int64(n))         // fails if the client has left
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/{n}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", r.PathValue("n"))
+		if r.Method == http.MethodGet {
+			send(w, r)
+		}
+	})
+	mux.HandleFunc("/chunked/{n}", func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).Flush() // the header is sent without a length
+		send(w, r)
+	})
+	mux.HandleFunc("/gzip/{n}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		defer z.Close()
+		send(z, r)
+	})
+	mux.HandleFunc("/cut", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+	})
+	mux.HandleFunc("/gone", func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "it was here", http.StatusGone)
+	})
+	ts := httptest.NewServer(mux)
+	t.Cleanup(ts.Close)
+	return ts
+}
+
+type getXs struct{}
+
+var getX = strings.Repeat("x", 32<<10)
+
+func (getXs) Read(p []byte) (int, error) { return copy(p, getX), nil }
+
+func TestSize(t *testing.T) {
+	leak.Check(t)
+	ts := getFiles(t)
+	for _, tt := range []struct {
+		path   string
+		n      int64
+		err    error
+		status int
+	}{
+		{"/0", 0, nil, 0},
+		{"/1000000000", 1e9, nil, 0}, // not downloaded: this test is fast
+		{"/chunked/10", 0, ch08.ErrNoSize, 0},
+		{"/gone", 0, nil, 410},
+	} {
+		t.Run(tt.path, func(t *testing.T) {
+			n, err := ch08.Size(t.Context(), ts.Client(), ts.URL+tt.path)
+			if e, ok := errors.AsType[*ch08.StatusError](err); ok {
+				if e.Code != tt.status {
+					t.Errorf("Size error = %v, want status %d", err, tt.status)
+				}
+			} else if n != tt.n || !errors.Is(err, tt.err) || tt.status != 0 {
+				t.Errorf("Size = %d, %v, want %d, %v, status %d", n, err, tt.n, tt.err, tt.status)
+			}
+		})
+	}
+	if _, err := ch08.Size(t.Context(), ts.Client(), "http://%zz/"); err == nil {
+		t.Error("Size of a malformed URL succeeded")
+	}
+}
+
+func TestGetLimited(t *testing.T) {
+	leak.Check(t)
+	ts := getFiles(t)
+	gone := &ch08.StatusError{Code: 410, Message: "it was here"}
+	for _, tt := range []struct {
+		path string
+		n    int
+		err  error
+	}{
+		{"/0", 0, nil},
+		{"/1000", 1000, nil},
+		{"/1001", 0, ch08.ErrTooLarge},
+		{"/1000000000", 0, ch08.ErrTooLarge},
+		{"/chunked/0", 0, nil},
+		{"/chunked/1000", 1000, nil},
+		{"/chunked/1001", 0, ch08.ErrTooLarge},
+		{"/chunked/1000000000", 0, ch08.ErrTooLarge},
+		{"/gzip/1000", 1000, nil},
+		{"/gzip/100000", 0, ch08.ErrTooLarge}, // about 150 bytes are sent
+		{"/cut", 0, io.ErrUnexpectedEOF},
+		{"/gone", 0, gone},
+	} {
+		t.Run(tt.path, func(t *testing.T) {
+			b, err := ch08.GetLimited(t.Context(), ts.Client(), ts.URL+tt.path, 1000)
+			e, ok := errors.AsType[*ch08.StatusError](err)
+			if sameStatus := ok && tt.err == gone && *e == *gone; len(b) != tt.n ||
+				!errors.Is(err, tt.err) && !sameStatus {
+				t.Errorf("GetLimited = %d bytes, %v, want %d, %v", len(b), err, tt.n, tt.err)
+			}
+			t.Logf("%4d bytes, %v", len(b), err)
+		})
+	}
+	if _, err := ch08.GetLimited(t.Context(), ts.Client(), "http://%zz/", 1); err == nil {
+		t.Error("GetLimited of a malformed URL succeeded")
+	}
+}
+
+// A body within the limit is read to its end, so that its connection is reused.
+func TestGetLimitedReuses(t *testing.T) {
+	leak.Check(t)
+	ts := getFiles(t)
+	made := 0
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+		GotConn: func(i httptrace.GotConnInfo) {
+			if !i.Reused {
+				made++
+			}
+		},
+	})
+	for _, path := range []string{"/1000", "/chunked/1000", "/1000", "/chunked/999", "/0"} {
+		if _, err := ch08.GetLimited(ctx, ts.Client(), ts.URL+path, 1000); err != nil {
+			t.Error(err)
+		}
+	}
+	if made != 1 {
+		t.Errorf("%d connections for 5 requests, want 1", made)
+	}
+}
+
+func ExampleSize() {
+	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "twenty bytes in all\n")
+	}))
+	defer ts.Close()
+	fmt.Println(ch08.Size(context.Background(), ts.Client(), ts.URL))
+	// Output: 20 <nil>
+}
+
+func ExampleGetLimited() {
+	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "twenty bytes in all\n")
+	}))
+	defer ts.Close()
+	for _, limit := range []int64{20, 19} {
+		b, err := ch08.GetLimited(context.Background(), ts.Client(), ts.URL, limit)
+		fmt.Printf("%q %v\n", b, err)
+	}
+	// Output:
+	// "twenty bytes in all\n" <nil>
+	// "" get: body above the limit: 20 bytes announced, limit 19
+}
