@@ -13,16 +13,14 @@ import (
 var ErrTooManyRedirects = errors.New("client: more than 5 redirects")
 
 // NewClient returns an HTTP/1.1 and HTTP/2 client with a limit for everything that
-// http.DefaultClient waits for or holds without one. Timeouts are returned as a
-// *url.Error whose Timeout method reports true. The size of a body is not limited, see
-// GetLimited. To change a limit, change the field before the first request.
+// http.DefaultClient waits for or holds without one. A timeout is a *url.Error whose
+// Timeout method reports true. To change a limit, change its field before the first
+// request. The client is safe for concurrent use and owns its connections: keep one for
+// each service, and call CloseIdleConnections at the end.
 //
 // If dial is nil, a net.Dialer connects, through the proxy of the environment if it
-// names one. Any other dial connects without a proxy: the proxy's password would go to
+// names one. With any other dial no proxy is used: the proxy's password would go to
 // whatever dial reaches, such as a Unix socket.
-//
-// The client owns its pool of connections and is safe for concurrent use. Keep one for
-// each service, and call CloseIdleConnections at the end.
 func NewClient(dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Client {
 	proxy := http.ProxyFromEnvironment
 	if dial != nil {

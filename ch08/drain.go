@@ -27,11 +27,8 @@ func (e *StatusError) Error() string {
 // Drain reads the rest of body, at most limit bytes, and always closes it. It returns
 // the number of bytes dropped. If the error is nil the connection is reused. If more
 // than limit bytes were left the error is ErrTooLarge and the connection is closed: 64
-// KiB is a good limit, since more costs as much as a new connection. A nil body is empty.
-//
-// Close alone drains nothing in Go 1.26. In Go 1.27 it drains up to 256 KiB for at most
-// 50 ms, but nothing of a body announced as larger. Over HTTP/2 Close is enough: it
-// ends a stream, not the connection. Drain waits as long as the request's context allows.
+// KiB is a good limit, since more costs as much as a new connection. A nil body is
+// empty. Over HTTP/2 Close is enough: it ends a stream, not the connection.
 func Drain(body io.ReadCloser, limit int64) (int64, error) {
 	if body == nil {
 		return 0, nil

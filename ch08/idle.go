@@ -10,17 +10,14 @@ import (
 	"time"
 )
 
-// GetIdle sends a GET request and returns the response. Its Body times out if it waits d
-// for a byte; the whole may take longer. The header too has to arrive within d of the
-// call. Only waiting counts: the caller may take longer than d between two reads.
+// GetIdle sends a GET request and returns the response, whatever its status. Its Body
+// times out if a Read waits d for a byte, however long the whole takes. The header has
+// to arrive within d of the call. The error matches os.ErrDeadlineExceeded; if ctx ends
+// it is the cause of ctx. The caller closes the Body, which ends a Read in another
+// goroutine too.
 //
-// The timeout ends the request with an error that matches os.ErrDeadlineExceeded. If ctx
-// ends, the error is its cause. The caller closes the Body, which also ends the timer;
-// Close may be called during a Read, which then returns http.ErrBodyReadAfterClose.
-//
-// Client.Timeout still limits the whole: set it to 0. A server that sends a byte now and
-// then is not stopped: limit the whole by ctx if it must end. If the client unpacks gzip,
-// unpacked bytes count. Every status is returned.
+// Client.Timeout still limits the whole: set it to 0. If the whole must end, limit it by
+// ctx: a server may send a byte now and then forever.
 func GetIdle(
 	ctx context.Context, client *http.Client, url string, d time.Duration,
 ) (*http.Response, error) {
@@ -93,12 +90,10 @@ func (b *idleBody) stop() {
 // cause returns why the request's context ended, if it has, in place of err: over
 // HTTP/2 err is context.Canceled.
 func (b *idleBody) cause(err error) error {
-	switch c := context.Cause(b.ctx); c {
-	case nil:
-		return err
-	case b.timedOut:
+	if c := context.Cause(b.ctx); c == b.timedOut {
 		return c
-	default:
+	} else if c != nil {
 		return fmt.Errorf("idle: %w", c)
 	}
+	return err
 }

@@ -22,8 +22,8 @@ type Part struct {
 
 // PostMultipart sends parts in their order as multipart/form-data (RFC 7578) and returns
 // the response, whatever its status; the caller closes its Body. Each Data is copied
-// through an io.Pipe while it is sent, so memory does not grow. The request cannot be
-// sent twice, so a redirect is returned and not followed.
+// while it is sent, so memory does not grow. The request cannot be sent twice, so a
+// redirect is returned and not followed.
 //
 // An error or a panic of a Data ends the request, so that no server takes part of a file
 // for the whole; errors.Is finds the error. No Data is read after PostMultipart has

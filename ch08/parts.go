@@ -23,10 +23,10 @@ var ErrNotForm = errors.New("parts: not multipart/form-data with a boundary")
 // ask for the next. limit bounds the whole body in bytes; the caller bounds the number
 // of parts. Part.FileName is the client's choice: store files under a name of your own.
 //
-// A body that is not a whole form ends the sequence with an error, so keep nothing until
-// then: ErrNotForm, *http.MaxBytesError (413), os.ErrDeadlineExceeded for one that did
-// not come in time (408), io.ErrUnexpectedEOF for one cut short, or what ended the
-// connection (400). A read of a part returns these too. Do not send their texts.
+// If the body is not a whole form the sequence ends with an error, so keep nothing until
+// then: ErrNotForm (415), *http.MaxBytesError (413), os.ErrDeadlineExceeded (408),
+// io.ErrUnexpectedEOF for one cut short, or what ended the connection (400). Reading a
+// part returns them too.
 func Parts(
 	w http.ResponseWriter, r *http.Request, limit int64,
 ) iter.Seq2[*multipart.Part, error] {
@@ -96,9 +96,8 @@ func (b *partsBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// refuse closes an HTTP/1.1 connection with an unread body half a second after the
-// response. net/http alone waits for up to 256 KiB of the body, until ReadTimeout, even if
-// the client will not send it.
+// refuse closes an HTTP/1.1 connection with an unread body soon after the response.
+// net/http alone waits for up to 256 KiB of the body, until ReadTimeout.
 func (b *partsBody) refuse(err error) error {
 	if b.w != nil && b.r.ProtoMajor == 1 && b.r.ContentLength != 0 {
 		_, large := errors.AsType[*http.MaxBytesError](err)

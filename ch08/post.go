@@ -17,14 +17,13 @@ import (
 const MaxResponse = 1 << 20
 
 // PostJSON sends in as JSON (RFC 8259) to url and decodes the response. A status other
-// than 2xx is a *StatusError; 204 No Content is a zero Resp. It is an error if the
-// response has more than MaxResponse bytes (ErrTooLarge), a type other than
-// application/json, or anything after its JSON value. Fields that Resp does not have
-// are ignored, as servers gain them over time.
+// than 2xx is a *StatusError; 204 No Content is a zero Resp. A response is refused if it
+// has more than MaxResponse bytes (ErrTooLarge), another type than application/json, or
+// data after its JSON value. Fields that Resp does not have are ignored.
 //
-// A redirect by 307 or 308 gets the same POST. 301 and 302 are a *StatusError, since
-// http.Client would follow them with a GET that posts nothing. 303 is followed: it says
-// where the result is. in is encoded in memory; stream large bodies, as PostMultipart does.
+// 301 and 302 are a *StatusError, since http.Client would follow them with a GET that
+// posts nothing. 307 and 308 are followed with the same POST, 303 with a GET: it says
+// where the result is. Stream large bodies, as PostMultipart does.
 func PostJSON[Req, Resp any](
 	ctx context.Context, client *http.Client, url string, in Req,
 ) (Resp, error) {

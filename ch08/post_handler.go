@@ -23,15 +23,14 @@ type Refusal struct {
 
 func (e *Refusal) Error() string { return fmt.Sprintf("post: status %d: %s", e.Code, e.Message) }
 
-// PostHandler decodes a POST of one JSON value of at most limit bytes, and responds with
-// what do returns. A bad request does not reach do (RFC 9110, section 15.5): 405 is
-// another method, 415 another type, 413 a larger body, 408 one that did not come in time,
-// and 400 malformed JSON, an unknown field, or data after the value.
+// PostHandler decodes a POST of one JSON value of at most limit bytes and responds with
+// what do returns. A bad request does not reach do (RFC 9110, section 15.5): 405 another
+// method, 415 another type, 413 a larger body, 408 one that did not come in time, and 400
+// malformed JSON, an unknown field, or data after the value.
 //
-// A *Refusal from do is sent to the client. Any other error, such as a *StatusError from
-// a request of do's own, is sent as 500 without its text: do logs it. do has to validate
-// values: encoding/json takes null for any Req, and the last of two equal fields. It gets
-// the request's context. The handler is safe for concurrent use if do is.
+// A *Refusal from do is sent to the client, any other error as 500 without its text. do
+// has to validate values: encoding/json takes null for any Req, and the last of two equal
+// fields. The handler is safe for concurrent use if do is.
 func PostHandler[Req, Resp any](
 	limit int64, do func(context.Context, Req) (Resp, error),
 ) http.Handler {
@@ -73,24 +72,26 @@ func postBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		w.Header().Set("Accept", "application/json")
 		return nil, postRefuse(w, r, http.StatusUnsupportedMediaType, "send application/json")
 	}
-	tooLarge := fmt.Sprintf("send at most %d bytes", max(limit, 0))
-	if r.ContentLength > limit {
-		return nil, postRefuse(w, r, http.StatusRequestEntityTooLarge, tooLarge)
+	var body []byte
+	large := r.ContentLength > limit
+	if !large {
+		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+		_, large = errors.AsType[*http.MaxBytesError](err)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	if err == nil {
-		return body, nil
-	} else if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, postRefuse(w, r, http.StatusRequestEntityTooLarge, tooLarge)
-	} else if errors.Is(err, os.ErrDeadlineExceeded) {
+	switch {
+	case large:
+		return nil, postRefuse(w, r, http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("send at most %d bytes", max(limit, 0)))
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, postRefuse(w, r, http.StatusRequestTimeout, "the body did not come in time")
+	case err != nil:
+		return nil, postRefuse(w, r, http.StatusBadRequest, "the body is incomplete")
 	}
-	return nil, postRefuse(w, r, http.StatusBadRequest, "the body is incomplete")
+	return body, nil
 }
 
-// postRefuse closes an HTTP/1.1 connection with an unread body half a second after the
-// response. net/http alone waits for up to 256 KiB of the body, until ReadTimeout, even if
-// the client will not send it, and for 405 and 415 before it responds.
+// postRefuse closes an HTTP/1.1 connection with an unread body soon after the response.
+// net/http alone waits for up to 256 KiB of the body, until ReadTimeout.
 func postRefuse(w http.ResponseWriter, r *http.Request, code int, message string) error {
 	if r.ProtoMajor == 1 && r.ContentLength != 0 {
 		if code == http.StatusRequestEntityTooLarge || code == http.StatusRequestTimeout {
@@ -122,8 +123,8 @@ func postDecode(body []byte, in any) error {
 		message = fmt.Sprintf("malformed JSON at offset %d", e.Offset)
 	} else if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		message = fmt.Sprintf("wrong JSON type at offset %d", e.Offset)
-	} else if strings.HasPrefix(err.Error(), "json: unknown field ") {
-		message = "unknown field in the JSON value"
+	} else if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		message = fmt.Sprintf("unknown field %.80s", name)
 	}
 	return &Refusal{http.StatusBadRequest, message}
 }

@@ -132,5 +132,5 @@ func ExamplePostJSON() {
 	fmt.Println(err)
 	// Output:
 	// Hello, Ada <nil>
-	// post: status 400 Bad Request: "unknown field in the JSON value"
+	// post: status 400 Bad Request: "unknown field \"Fisrt\""
 }

@@ -21,9 +21,8 @@ var (
 // whole seconds: the true value is up to 1 s above the result, give or take half the
 // round trip. To set a clock use NTP (RFC 5905).
 //
-// Any status will do, since a 404 tells the time too. A missing Date is ErrNoDate.
-// ErrBadDate is one that is malformed, more than 292 years away, or from a cache, which
-// the Age field shows (RFC 9111, section 5.1).
+// Any status will do. A missing Date is ErrNoDate. ErrBadDate is one that is malformed,
+// more than 292 years away, or from a cache, which the Age field shows.
 func Skew(ctx context.Context, client *http.Client, url string) (time.Duration, error) {
 	start := time.Now() // for a RoundTripper that calls no trace
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{

@@ -43,29 +43,28 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("skew", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // a wrong flag prints one line, not the usage
 	timeout := flags.Duration("timeout", 5*time.Second, "give up on a server after this `TIME`")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
+	wrong := func(format string, args ...any) int {
+		fmt.Fprintf(stderr, "skew: "+format+" (try skew -h)\n", args...)
+		return 2
+	}
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stdout, usage)
 		flags.SetOutput(stdout)
 		flags.PrintDefaults()
 		return 0
-	case err != nil:
-		fmt.Fprintf(stderr, "skew: %v (try skew -h)\n", err)
-		return 2
-	case *timeout <= 0:
-		fmt.Fprintf(stderr, "skew: -timeout %v: want more than 0 (try skew -h)\n", *timeout)
-		return 2
-	case flags.NArg() == 0:
-		fmt.Fprintln(stderr, "skew: want at least one URL (try skew -h)")
-		return 2
+	} else if err != nil {
+		return wrong("%v", err)
+	} else if *timeout <= 0 {
+		return wrong("-timeout %v: want more than 0", *timeout)
+	} else if flags.NArg() == 0 {
+		return wrong("want at least one URL")
 	}
 	shown := make([]string, flags.NArg()) // the URLs without their passwords
 	for i, arg := range flags.Args() {
 		u, err := url.Parse(arg)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			host := arg[strings.LastIndexByte(arg, '@')+1:] // a password may be before it
-			fmt.Fprintf(stderr, "skew: %q: want http://HOST or https://HOST (try skew -h)\n", host)
-			return 2
+			// What comes before an "@" may be a password.
+			return wrong("%q: want http://HOST or https://HOST", arg[strings.LastIndexByte(arg, '@')+1:])
 		}
 		if shown[i] = arg; u.User != nil {
 			shown[i] = u.Redacted()
