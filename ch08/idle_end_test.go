@@ -32,7 +32,7 @@ func idleEndDrip(n int, pause time.Duration, stall bool) http.HandlerFunc {
 	}
 }
 
-// Over HTTP/2 it is a stream that is given up, with the same error.
+// Over HTTP/2 the timeout ends a stream, with the same error.
 func TestGetIdleHTTP2(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, _ := pipe.Serve(t, idleEndDrip(3, time.Second, true)).Client(t)
@@ -56,7 +56,7 @@ func TestGetIdleHTTP2(t *testing.T) {
 	})
 }
 
-// The caller's cancel is not taken for a silent server.
+// A cancel by the caller does not look like a silent server.
 func TestGetIdleParentContext(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestGetIdleParentContext(t *testing.T) {
 	}
 }
 
-// A body read to its end and closed leaves a connection that the timer no longer ends.
+// After a body is read and closed, the timer does not end its connection.
 func TestGetIdleLeavesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := pipe.Serve(t, idleEndDrip(2, time.Second, false))
@@ -112,7 +112,7 @@ func TestGetIdleLeavesNothing(t *testing.T) {
 	})
 }
 
-// Close of an unread body ends the handler at once; bubbles fail if a goroutine stays.
+// Close of an unread body ends the handler at once. The bubble fails if a goroutine stays.
 func TestGetIdleCloseEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, _ := pipe.Serve(t, idleEndDrip(1, time.Second, true)).Client(t)

@@ -51,7 +51,7 @@ func TestGetIdleSlowBody(t *testing.T) {
 	})
 }
 
-func TestGetIdleGivesUp(t *testing.T) {
+func TestGetIdleTimesOut(t *testing.T) {
 	for _, sent := range []int{0, 1, 3} { // 0: not even a header
 		synctest.Test(t, func(t *testing.T) {
 			client, _ := pipe.Serve(t, idleDrip(sent, time.Second, true)).Client(t)
@@ -65,7 +65,7 @@ func TestGetIdleGivesUp(t *testing.T) {
 			}
 			want := time.Duration(sent)*time.Second + idleLimit
 			if d := time.Since(start); d != want || got != sent {
-				t.Errorf("gave up after %v and %d bytes, want %v and %d", d, got, want, sent)
+				t.Errorf("timed out after %v and %d bytes, want %v and %d", d, got, want, sent)
 			}
 			netErr, ok := errors.AsType[net.Error](err)
 			if !errors.Is(err, os.ErrDeadlineExceeded) || !ok || !netErr.Timeout() {
@@ -76,7 +76,7 @@ func TestGetIdleGivesUp(t *testing.T) {
 	}
 }
 
-// A reader that is busy elsewhere, for a minute after each byte, is not cut off.
+// A reader that is busy elsewhere for a minute after each byte does not time out.
 func TestGetIdleSlowReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, _ := pipe.Serve(t, idleDrip(5, time.Second, false)).Client(t)
@@ -94,8 +94,8 @@ func TestGetIdleSlowReader(t *testing.T) {
 	})
 }
 
-// The trap that GetIdle avoids: a context with a timeout governs the body too, and the
-// read under way fails at once when it ends, though bytes keep coming.
+// GetIdle avoids this trap: a context with a timeout limits the body too. When it ends the
+// current read fails at once, though bytes keep coming.
 func TestContextEndsBody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -124,7 +124,7 @@ func TestContextEndsBody(t *testing.T) {
 func ExampleGetIdle() {
 	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "may take hours, ") // a client that left
-		http.NewResponseController(w).Flush() // needs no answer
+		http.NewResponseController(w).Flush() // is not an error here
 		io.WriteString(w, "but not a minute of silence\n")
 	}))
 	defer ts.Close()

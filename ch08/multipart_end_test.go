@@ -102,7 +102,7 @@ func TestMultipartCancel(t *testing.T) {
 		}).Client(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
-			synctest.Wait() // until the upload has come to a halt
+			synctest.Wait() // until the upload is blocked
 			cancel()
 		}()
 		noise := newMultipartNoise()

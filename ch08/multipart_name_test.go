@@ -122,8 +122,8 @@ func FuzzMultipartName(f *testing.F) {
 			return // a malformed type
 		}
 		resp.Body.Close()
-		// Two header lines between the first boundary and the data, whatever the names,
-		// and a server takes them.
+		// There are two header lines between the first boundary and the data, whatever the
+		// names, and a server accepts them.
 		wire := m.String()
 		lines := strings.Split(wire, "\r\n")
 		if len(lines) != 7 || lines[3] != "" || lines[4] != "data" ||

@@ -83,7 +83,7 @@ func TestMultipartPost(t *testing.T) {
 }
 
 // A Data that fails or panics ends the request with an error, and the server does not take
-// what has arrived for the whole. Other uploads go on.
+// what has arrived for the whole. The process goes on.
 func TestMultipartFailingReader(t *testing.T) {
 	t.Parallel()
 	panics := func(what any) io.Reader {

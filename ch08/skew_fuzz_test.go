@@ -10,7 +10,7 @@ import (
 	"network-programming-with-go/ch08"
 )
 
-// Whatever the Date field says, a result is what http.ParseTime makes of it.
+// For any Date field the result is that of http.ParseTime.
 func FuzzSkew(f *testing.F) {
 	f.Add("Sun, 06 Nov 1994 08:49:37 GMT")
 	f.Add("Sunday, 06-Nov-94 08:49:37 GMT")
@@ -39,7 +39,7 @@ func (date skewTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		Body: http.NoBody, Request: r}, nil
 }
 
-// A HEAD costs what its header weighs; a GET for the same field moves the body too.
+// A HEAD transfers the header; a GET for the same field transfers the body too.
 func BenchmarkSkew(b *testing.B) {
 	body := make([]byte, 1<<20) // 1 MiB
 	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

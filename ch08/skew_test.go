@@ -48,8 +48,8 @@ func TestSkew(t *testing.T) {
 	for _, ahead := range []time.Duration{0, time.Hour, -90 * time.Second} {
 		for _, form := range []string{http.TimeFormat, time.RFC850, time.ANSIC} {
 			synctest.Test(t, func(t *testing.T) {
-				// The bubble's clock begins on a whole second; 3 s to dial do not count,
-				// and when the peer looks at its clock half the round trip is over.
+				// The bubble's clock begins on a whole second. 3 s to dial do not count, and
+				// the peer looks at its clock after half the round trip.
 				client := skewPeer(3*time.Second, 2*time.Second, func(r *http.Request) *http.Response {
 					if r.Method != http.MethodHead {
 						t.Errorf("method = %s, want HEAD", r.Method)
@@ -65,7 +65,7 @@ func TestSkew(t *testing.T) {
 	}
 }
 
-// The fraction of a second never arrives, so the result is up to 1 s below the truth.
+// The fraction of a second never arrives, so the result is up to 1 s too low.
 func TestSkewResolution(t *testing.T) {
 	for _, ms := range []time.Duration{0, 1, 500, 999} {
 		synctest.Test(t, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestSkewCached(t *testing.T) {
 	for age, want := range map[string]error{"0": nil, "17": ch08.ErrBadDate} {
 		ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Cache-Control") != "no-cache" {
-				t.Error("the request allows a stored answer")
+				t.Error("the request allows a stored response")
 			}
 			w.Header().Set("Age", age)
 			w.WriteHeader(http.StatusNotFound) // any status will do

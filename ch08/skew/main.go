@@ -42,7 +42,7 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("skew", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // a wrong flag prints one line, not the usage
-	timeout := flags.Duration("timeout", 5*time.Second, "give up on a server after this `TIME`")
+	timeout := flags.Duration("timeout", 5*time.Second, "wait at most this `TIME` for a server")
 	wrong := func(format string, args ...any) int {
 		fmt.Fprintf(stderr, "skew: "+format+" (try skew -h)\n", args...)
 		return 2
