@@ -120,6 +120,13 @@ func TestGetLimited(t *testing.T) {
 			t.Logf("%4d bytes, %v", len(b), err)
 		})
 	}
+	for _, limit := range []int64{0, -1} { // below 0 is 0
+		for path, want := range map[string]error{"/0": nil, "/1": ch08.ErrTooLarge, "/chunked/1": ch08.ErrTooLarge} {
+			if _, err := ch08.GetLimited(t.Context(), ts.Client(), ts.URL+path, limit); !errors.Is(err, want) {
+				t.Errorf("GetLimited(%s, %d) error = %v, want %v", path, limit, err, want)
+			}
+		}
+	}
 	if _, err := ch08.GetLimited(t.Context(), ts.Client(), "http://%zz/", 1); err == nil {
 		t.Error("GetLimited of a malformed URL succeeded")
 	}

@@ -106,8 +106,10 @@ func TestPartsCut(t *testing.T) {
 			t.Errorf("form with a limit of %d: error %v, want *http.MaxBytesError", n, err)
 		}
 	}
-	if err := partsLast(strings.NewReader(whole), int64(len(whole)), int64(len(whole))); err != nil {
-		t.Errorf("whole form: error %v", err)
+	for _, body := range []io.Reader{strings.NewReader(whole), iotest.OneByteReader(strings.NewReader(whole))} {
+		if err := partsLast(body, int64(len(whole)), int64(len(whole))); err != nil {
+			t.Errorf("whole form: error %v", err)
+		}
 	}
 }
 

@@ -99,13 +99,14 @@ func TestSkewErrors(t *testing.T) {
 			client := skewPeer(0, 0, func(*http.Request) *http.Response {
 				return skewResponse(tt.field, tt.value)
 			})
-			if _, err := ch08.Skew(t.Context(), client, "http://peer.example/"); !errors.Is(err, tt.want) {
-				t.Errorf("Skew with %s: %s error = %v, want %v", tt.field, tt.value, err, tt.want)
+			got, err := ch08.Skew(t.Context(), client, "http://peer.example/")
+			if got != 0 || !errors.Is(err, tt.want) {
+				t.Errorf("Skew with %s: %s = %v, %v, want 0, %v", tt.field, tt.value, got, err, tt.want)
 			}
 		})
 	}
-	if _, err := ch08.Skew(t.Context(), http.DefaultClient, "http://%zz/"); err == nil {
-		t.Error("Skew with a malformed URL succeeded")
+	if got, err := ch08.Skew(t.Context(), http.DefaultClient, "http://%zz/"); got != 0 || err == nil {
+		t.Errorf("Skew with a malformed URL = %v, %v, want 0 and an error", got, err)
 	}
 }
 
@@ -134,9 +135,9 @@ func TestSkewSilentServer(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		defer cancel()
 		start := time.Now()
-		_, err := ch08.Skew(ctx, client, "http://peer.example/")
-		if got := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || got != limit {
-			t.Errorf("Skew = %v after %v, want context.DeadlineExceeded after %v", err, got, limit)
+		skew, err := ch08.Skew(ctx, client, "http://peer.example/")
+		if got := time.Since(start); skew != 0 || !errors.Is(err, context.DeadlineExceeded) || got != limit {
+			t.Errorf("Skew = %v, %v after %v, want context.DeadlineExceeded after %v", skew, err, got, limit)
 		}
 		time.Sleep(time.Hour) // the peer ends, and with it the bubble
 	})
