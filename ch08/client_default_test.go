@@ -48,6 +48,8 @@ func TestDefaultClientLimits(t *testing.T) {
 	row("ExpectContinueTimeout", a.ExpectContinueTimeout, b.ExpectContinueTimeout, time.Second, false)
 	row("HTTP2.SendPingTimeout", cmp.Or(a.HTTP2, new(http.HTTP2Config)).SendPingTimeout,
 		b.HTTP2.SendPingTimeout, 15*time.Second, true)
+	row("HTTP2.PingTimeout", cmp.Or(a.HTTP2, new(http.HTTP2Config)).PingTimeout,
+		b.HTTP2.PingTimeout, 15*time.Second, true)
 	row("TLS version", 0, b.TLSClientConfig.MinVersion, uint16(tls.VersionTLS12), true)
 }
 

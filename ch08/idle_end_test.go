@@ -169,11 +169,30 @@ func TestGetIdleErrors(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("Client.Timeout: error = %v, want context.DeadlineExceeded alone", err)
 		}
-		if _, err := ch08.GetIdle(t.Context(), client, "http://peer.example/", 0); err == nil {
-			t.Error("GetIdle with a timeout of 0 succeeded")
+		for d, want := range map[time.Duration]bool{-1: false, 0: false, 1: true} {
+			_, err := ch08.GetIdle(t.Context(), silent, "http://peer.example/", d)
+			if err == nil || errors.Is(err, os.ErrDeadlineExceeded) != want {
+				t.Errorf("GetIdle with a timeout of %v: error = %v, want os.ErrDeadlineExceeded: %t", d, err, want)
+			}
+		}
+		wrong := errors.New("close failed")
+		closing := &http.Client{Transport: idleEndCloser{wrong}}
+		if resp, err := ch08.GetIdle(t.Context(), closing, "http://peer.example/", idleEndLimit); err != nil {
+			t.Error(err)
+		} else if err := resp.Body.Close(); err != wrong {
+			t.Errorf("Close error = %v, want that of the body", err)
 		}
 		if _, err := ch08.GetIdle(t.Context(), client, "http://%zz/", idleEndLimit); err == nil {
 			t.Error("GetIdle with a malformed URL succeeded")
 		}
 	})
 }
+
+// idleEndCloser responds with a body whose Close fails.
+type idleEndCloser struct{ err error }
+
+func (c idleEndCloser) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: 200, Body: c, Request: r}, nil
+}
+func (c idleEndCloser) Read([]byte) (int, error) { return 0, io.EOF }
+func (c idleEndCloser) Close() error             { return c.err }

@@ -165,3 +165,24 @@ func TestMultipartWaitsForData(t *testing.T) {
 		})
 	}
 }
+
+// multipartEndCloser responds with a body whose Close fails, and sends nothing.
+type multipartEndCloser struct{ err error }
+
+func (c multipartEndCloser) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: 200, Body: c, Request: r}, nil
+}
+func (c multipartEndCloser) Read([]byte) (int, error) { return 0, io.EOF }
+func (c multipartEndCloser) Close() error             { return c.err }
+
+func TestMultipartCloseError(t *testing.T) {
+	wrong := errors.New("close failed")
+	client := &http.Client{Transport: multipartEndCloser{wrong}}
+	resp, err := ch08.PostMultipart(t.Context(), client, "http://peer.example/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != wrong {
+		t.Errorf("Close error = %v, want that of the body", err)
+	}
+}

@@ -57,6 +57,7 @@ func TestPartsClosesRefused(t *testing.T) {
 		{"413, cut", form, "Content-Length: 1000", part, 413, 0},
 		{"413, chunked", form, "Transfer-Encoding: chunked", fmt.Sprintf("d2\r\n%s%200d\r\n", part, 0), 413, 0},
 		{"415, expects 100", "text/plain", "Expect: 100-continue\r\nContent-Length: 5", "", 415, 0},
+		{"415, one byte", "text/plain", "Expect: 100-continue\r\nContent-Length: 1", "", 415, 0},
 		{"415, cut", "text/plain", "Content-Length: 5", "1", 415, half},
 		{"400, cut", form, "Content-Length: 100", "--B\r\nno header\r\n\r\n", 400, half},
 		{"408", form, "Content-Length: 100", part, 408, 10 * time.Second},

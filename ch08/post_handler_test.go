@@ -96,6 +96,29 @@ func TestPostHandler(t *testing.T) {
 	}
 }
 
+func TestPostHandlerLimit(t *testing.T) {
+	for _, tt := range []struct {
+		limit int64
+		body  string
+		code  int
+		text  string
+	}{
+		{2, "{}", 422, "no first name"},
+		{1, "{}", 413, "send at most 1 bytes"},
+		{0, "", 400, "the body is empty"},
+		{0, "1", 413, "send at most 0 bytes"},
+		{-1, "1", 413, "send at most 0 bytes"},
+	} {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(tt.body))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		postHandler(tt.limit).ServeHTTP(w, r)
+		if got := strings.TrimSpace(w.Body.String()); w.Code != tt.code || got != tt.text {
+			t.Errorf("limit %d: POST %s = %d %q, want %d %q", tt.limit, tt.body, w.Code, got, tt.code, tt.text)
+		}
+	}
+}
+
 // Only a Refusal reaches the client. An error of a request that the handler makes itself
 // names addresses and repeats texts of other servers.
 func TestPostHandlerHidesErrors(t *testing.T) {

@@ -43,6 +43,7 @@ func TestPostHandlerClosesRefused(t *testing.T) {
 		{"413, cut", "POST", jsonType, "Content-Length: 1000", "12345", 413, 0},
 		{"413, chunked", "POST", jsonType, "Transfer-Encoding: chunked", "b\r\n12345678901\r\n", 413, 0},
 		{"415, expects 100", "POST", "text/plain", "Expect: 100-continue\r\nContent-Length: 5", "", 415, 0},
+		{"415, one byte", "POST", "text/plain", "Expect: 100-continue\r\nContent-Length: 1", "", 415, 0},
 		{"415, cut", "POST", "text/plain", "Content-Length: 5", "1", 415, half},
 		{"405, expects 100", "PUT", jsonType, "Expect: 100-continue\r\nContent-Length: 5", "", 405, 0},
 		{"405, cut", "PUT", jsonType, "Content-Length: 5", "1", 405, half},

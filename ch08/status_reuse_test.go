@@ -129,3 +129,57 @@ func TestStatusStalledBody(t *testing.T) {
 		}
 	}
 }
+
+// statusBody is an endless body that counts what is read of it.
+type statusBody struct {
+	status       int
+	length, read int64
+	closed       bool
+}
+
+func (b *statusBody) RoundTrip(r *http.Request) (*http.Response, error) {
+	h := http.Header{"Content-Type": {"text/plain"}}
+	return &http.Response{StatusCode: b.status, Header: h, ContentLength: b.length, Body: b, Request: r}, nil
+}
+
+func (b *statusBody) Read(p []byte) (int, error) {
+	n := int64(len(p))
+	if b.length >= 0 {
+		n = min(n, b.length-b.read)
+	}
+	if b.read += n; n == 0 {
+		return 0, io.EOF
+	}
+	return int(n), nil
+}
+
+func (b *statusBody) Close() error { b.closed = true; return nil }
+
+// At most 64 KiB are dropped, none of a body that is known to be larger, and every body is
+// closed. On top come the first bytes, which are read as a message or a result.
+func TestStatusDropsLimited(t *testing.T) {
+	for _, call := range statusCalls[1:] {
+		for _, tt := range []struct {
+			status           int
+			length, min, max int64 // max bounds what is read above min
+		}{
+			{404, 0, 0, 0},
+			{404, 64 << 10, 64 << 10, 64 << 10},
+			{404, 64<<10 + 1, 512, 512},
+			{404, 1 << 40, 512, 512},
+			{404, -1, 64<<10 + 512 + 1, 64<<10 + 512 + 1},
+			{200, 64 << 10, 64 << 10, 64 << 10},
+			{200, 64<<10 + 1, 512, 512},
+			{200, -1, 64<<10 + 512 + 1, 64<<10 + 512 + 102},
+			{200, 100, 100, 100}, // a result for GetLimited
+		} {
+			t.Run(fmt.Sprintf("%s, %d, %d bytes", call.name, tt.status, tt.length), func(t *testing.T) {
+				body := &statusBody{status: tt.status, length: tt.length}
+				call.do(t.Context(), &http.Client{Transport: body}, "http://peer.example/") // see above
+				if body.read < tt.min || body.read > tt.max || !body.closed {
+					t.Errorf("%d bytes read, closed %t, want %d to %d, true", body.read, body.closed, tt.min, tt.max)
+				}
+			})
+		}
+	}
+}
