@@ -9,8 +9,13 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
-	"strings"
+	"net/url"
+	"regexp"
 )
+
+// multipartControl matches control characters but tab. They are sent as browsers send CR
+// and LF, %0D and %0A: net/http refuses a whole form for one of them in a header.
+var multipartControl = regexp.MustCompile(`[\x00-\x08\x0a-\x1f\x7f]`)
 
 // Part is a field, or a file if it has a FileName.
 type Part struct {
@@ -91,14 +96,14 @@ func multipartCopy(mw *multipart.Writer, parts []Part) error {
 }
 
 func multipartCreate(mw *multipart.Writer, p Part) (io.Writer, error) {
-	name := multipartPercent(p.Name)
+	name := multipartControl.ReplaceAllStringFunc(p.Name, url.PathEscape)
 	if p.FileName == "" {
 		return mw.CreateFormField(name)
 	}
+	fileName := multipartControl.ReplaceAllStringFunc(p.FileName, url.PathEscape)
 	h := make(textproto.MIMEHeader)
 	// Escapes quotes and backslashes. An unescaped name could write headers and parts.
-	h.Set("Content-Disposition",
-		multipart.FileContentDisposition(name, multipartPercent(p.FileName)))
+	h.Set("Content-Disposition", multipart.FileContentDisposition(name, fileName))
 	h.Set("Content-Type", "application/octet-stream")
 	if p.Type != "" {
 		t, params, err := mime.ParseMediaType(p.Type)
@@ -108,18 +113,4 @@ func multipartCreate(mw *multipart.Writer, p Part) (io.Writer, error) {
 		h.Set("Content-Type", mime.FormatMediaType(t, params)) // without CR or LF
 	}
 	return mw.CreatePart(h)
-}
-
-// multipartPercent writes control characters but tab as browsers write CR and LF, %0D
-// and %0A: net/http refuses a whole form for one of them in a header.
-func multipartPercent(name string) string {
-	var b strings.Builder
-	for _, c := range []byte(name) {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			fmt.Fprintf(&b, "%%%02X", c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
 }
