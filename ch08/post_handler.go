@@ -103,8 +103,8 @@ func postRefuse(w http.ResponseWriter, r *http.Request, code int, message string
 	return &Refusal{code, message}
 }
 
-// postDecode explains a mistake by texts of its own: those of encoding/json name Go
-// types, and that of an UnmarshalJSON method may say anything.
+// postDecode has texts of its own: those of encoding/json name Go types, and an
+// UnmarshalJSON method may say anything.
 func postDecode(body []byte, in any) error {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
