@@ -130,3 +130,31 @@ func TestPostJSONRedirectLimit(t *testing.T) {
 		})
 	}
 }
+
+// postCloser responds with a body that knows whether it was closed.
+type postCloser struct {
+	io.Reader
+	status int
+	closed bool
+}
+
+func (c *postCloser) Close() error { c.closed = true; return nil }
+
+func (c *postCloser) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: c.status, Body: c, ContentLength: -1, Request: r,
+		Header: http.Header{"Content-Type": {"application/json"}}}, nil
+}
+
+func TestPostJSONCloses(t *testing.T) {
+	for _, tt := range []struct {
+		status int
+		body   string
+	}{{200, `{"ID":7}`}, {200, "{"}, {204, ""}, {404, "{}"}} {
+		c := &postCloser{Reader: strings.NewReader(tt.body), status: tt.status}
+		client := &http.Client{Transport: c}
+		ch08.PostJSON[string, postResult](t.Context(), client, "http://peer.example/", "in") // see above
+		if !c.closed {
+			t.Errorf("status %d, %q: the body is not closed", tt.status, tt.body)
+		}
+	}
+}
