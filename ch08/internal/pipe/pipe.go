@@ -21,7 +21,7 @@ type Server struct {
 }
 
 // Serve serves h, by HTTP/1.1 and unencrypted HTTP/2, until the test or its bubble ends.
-// Then it waits for the handlers, so clients must close their idle connections before.
+// Then it closes idle connections and waits for the handlers.
 func Serve(t testing.TB, h http.HandlerFunc) *Server {
 	s := &Server{conns: make(chan net.Conn), done: make(chan struct{})}
 	server := &http.Server{Handler: h, Protocols: new(http.Protocols),
@@ -64,7 +64,7 @@ func (s *Server) Client(t testing.TB) (*http.Client, *http.Transport) {
 	return &http.Client{Transport: tr}, tr
 }
 
-// listener has no method in common with Server.
+// listener accepts what Dial has connected.
 type listener struct{ s *Server }
 
 func (l listener) Accept() (net.Conn, error) {
