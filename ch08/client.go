@@ -20,7 +20,8 @@ var ErrTooManyRedirects = errors.New("client: more than 5 redirects")
 //
 // If dial is nil, a net.Dialer connects, through the proxy of the environment if it
 // names one. With any other dial no proxy is used: the proxy's password would go to
-// whatever dial reaches, such as a Unix socket.
+// whatever dial reaches, such as a Unix socket. A DialContext that is set later wants a
+// Proxy of nil.
 func NewClient(dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Client {
 	proxy := http.ProxyFromEnvironment
 	if dial != nil {
