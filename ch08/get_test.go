@@ -8,18 +8,19 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httptrace"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"network-programming-with-go/ch08"
 	"network-programming-with-go/ch08/internal/leak"
+	"network-programming-with-go/ch08/internal/pipe"
 )
 
-// getFiles serves /N, N bytes announced; /chunked/N; /gzip/N; and /cut, which announces
-// more than it sends.
-func getFiles(t testing.TB) *httptest.Server {
+// getMux serves /N, N bytes announced; /chunked/N; /gzip/N; and /cut, which announces more
+// than it sends.
+func getMux() *http.ServeMux {
 	send := func(w io.Writer, r *http.Request) {
 		n, _ := strconv.Atoi(r.PathValue("n")) // the test's own
 		io.CopyN(w, getXs{}, int64(n))         // fails if the client has left
@@ -47,9 +48,7 @@ func getFiles(t testing.TB) *httptest.Server {
 	mux.HandleFunc("/gone", func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "it was here", http.StatusGone)
 	})
-	ts := httptest.NewServer(mux)
-	t.Cleanup(ts.Close)
-	return ts
+	return mux
 }
 
 type getXs struct{}
@@ -60,7 +59,8 @@ func (getXs) Read(p []byte) (int, error) { return copy(p, getX), nil }
 
 func TestSize(t *testing.T) {
 	leak.Check(t)
-	ts := getFiles(t)
+	ts := httptest.NewServer(getMux())
+	defer ts.Close()
 	for _, tt := range []struct {
 		path   string
 		n      int64
@@ -90,7 +90,8 @@ func TestSize(t *testing.T) {
 
 func TestGetLimited(t *testing.T) {
 	leak.Check(t)
-	ts := getFiles(t)
+	ts := httptest.NewServer(getMux())
+	defer ts.Close()
 	gone := &ch08.StatusError{Code: 410, Message: "it was here"}
 	for _, tt := range []struct {
 		path string
@@ -134,24 +135,18 @@ func TestGetLimited(t *testing.T) {
 
 // A body within the limit is read to its end, so that its connection is reused.
 func TestGetLimitedReuses(t *testing.T) {
-	leak.Check(t)
-	ts := getFiles(t)
-	made := 0
-	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
-		GotConn: func(i httptrace.GotConnInfo) {
-			if !i.Reused {
-				made++
+	synctest.Test(t, func(t *testing.T) {
+		server := pipe.Serve(t, getMux().ServeHTTP)
+		client, _ := server.Client(t)
+		for _, path := range []string{"/1000", "/chunked/1000", "/1000", "/chunked/999", "/0"} {
+			if _, err := ch08.GetLimited(t.Context(), client, "http://peer.example"+path, 1000); err != nil {
+				t.Error(err)
 			}
-		},
-	})
-	for _, path := range []string{"/1000", "/chunked/1000", "/1000", "/chunked/999", "/0"} {
-		if _, err := ch08.GetLimited(ctx, ts.Client(), ts.URL+path, 1000); err != nil {
-			t.Error(err)
 		}
-	}
-	if made != 1 {
-		t.Errorf("%d connections for 5 requests, want 1", made)
-	}
+		if got := server.Made.Load(); got != 1 {
+			t.Errorf("%d connections for 5 requests, want 1", got)
+		}
+	})
 }
 
 func ExampleSize() {

@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httptrace"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"network-programming-with-go/ch08"
 	"network-programming-with-go/ch08/internal/leak"
+	"network-programming-with-go/ch08/internal/pipe"
 )
 
 type User struct{ First, Last string }
@@ -68,7 +69,6 @@ func TestPostUser(t *testing.T) {
 
 // A 307 gets the same body, 204 is a zero result, and all requests use one connection.
 func TestPostJSONRedirect(t *testing.T) {
-	leak.Check(t)
 	mux := http.NewServeMux()
 	mux.Handle("/old", http.RedirectHandler("/new", http.StatusTemporaryRedirect))
 	mux.HandleFunc("POST /new", func(w http.ResponseWriter, r *http.Request) {
@@ -78,25 +78,19 @@ func TestPostJSONRedirect(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
-	ts := httptest.NewServer(mux)
-	defer ts.Close()
-	made := 0
-	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
-		GotConn: func(i httptrace.GotConnInfo) {
-			if !i.Reused {
-				made++
+	synctest.Test(t, func(t *testing.T) {
+		server := pipe.Serve(t, mux.ServeHTTP)
+		client, _ := server.Client(t)
+		for range 2 {
+			got, err := ch08.PostJSON[User, postID](t.Context(), client, "http://peer.example/old", User{First: "Ada"})
+			if err != nil || got != (postID{}) {
+				t.Errorf("PostJSON = %v, %v, want a zero result", got, err)
 			}
-		},
-	})
-	for range 2 {
-		got, err := ch08.PostJSON[User, postID](ctx, ts.Client(), ts.URL+"/old", User{First: "Ada"})
-		if err != nil || got != (postID{}) {
-			t.Errorf("PostJSON = %v, %v, want a zero result", got, err)
 		}
-	}
-	if made != 1 {
-		t.Errorf("%d connections, want 1", made)
-	}
+		if got := server.Made.Load(); got != 1 {
+			t.Errorf("%d connections, want 1", got)
+		}
+	})
 }
 
 func TestPostJSONErrors(t *testing.T) {

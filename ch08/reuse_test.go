@@ -1,12 +1,10 @@
 package ch08_test
 
 import (
-	"context"
-	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/http/httptrace"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -154,32 +152,29 @@ func TestReuseMaxConnsWaits(t *testing.T) {
 }
 
 // httptrace reports for each request whether its connection was used before.
-func Example_reuse() {
-	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.WriteString(w, "hello") // a failure shows at the client
-	}))
-	defer ts.Close()
-	ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
-		GotConn: func(i httptrace.GotConnInfo) { fmt.Println("reused:", i.Reused) },
+func TestReuseTrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := pipe.Serve(t, reuseHello).Client(t)
+		var got []bool
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+			GotConn: func(i httptrace.GotConnInfo) { got = append(got, i.Reused) },
+		})
+		for i := range 4 {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://peer.example/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Close = i == 1 // the second is the last on its connection
+			resp, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.Copy(io.Discard, resp.Body) // after a failure it is not reused
+			resp.Body.Close()
+		}
+		if want := []bool{false, true, false, true}; !slices.Equal(got, want) {
+			t.Errorf("reused: %t, want %t", got, want)
+		}
+		t.Log("reused:", got)
 	})
-	for i := range 4 {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, ts.URL, nil)
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		req.Close = i == 1 // the second is the last on its connection
-		resp, err := ts.Client().Do(req)
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		io.Copy(io.Discard, resp.Body) // after a failure it is not reused
-		resp.Body.Close()
-	}
-	// Output:
-	// reused: false
-	// reused: true
-	// reused: false
-	// reused: true
 }
