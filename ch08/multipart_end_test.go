@@ -175,7 +175,10 @@ func (c multipartEndCloser) RoundTrip(r *http.Request) (*http.Response, error) {
 func (c multipartEndCloser) Read([]byte) (int, error) { return 0, io.EOF }
 func (c multipartEndCloser) Close() error             { return c.err }
 
-func TestMultipartCloseError(t *testing.T) {
+func TestMultipartErrors(t *testing.T) {
+	if resp, err := ch08.PostMultipart(t.Context(), http.DefaultClient, "http://%zz/"); resp != nil || err == nil {
+		t.Errorf("PostMultipart to a malformed URL = %v, %v, want an error", resp, err)
+	}
 	wrong := errors.New("close failed")
 	client := &http.Client{Transport: multipartEndCloser{wrong}}
 	resp, err := ch08.PostMultipart(t.Context(), client, "http://peer.example/")
