@@ -5,63 +5,49 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"network-programming-with-go/ch08/internal/leak"
+	"network-programming-with-go/ch08/internal/pipe"
 )
 
-// blockIndefinitely never answers. It ends when the client leaves, which the server
-// tells it by the request's context: a select {} here would hold the goroutine, and
-// with it the server's Close, for ever.
-func blockIndefinitely(started, ended chan<- string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// blockIndefinitely never responds. It ends when the client leaves, since that cancels the
+// request's context. A select {} here would block its goroutine, and the server's Close,
+// forever.
+func blockIndefinitely(started, ended chan<- string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		started <- r.RemoteAddr
 		<-r.Context().Done()
 		ended <- r.RemoteAddr
-	})
+	}
 }
 
-// blockRefused is the assertion of the tests below: nil only if a request ended by the
-// client's patience. That a server did answer must not count as having given up.
+// blockRefused is the assertion of the tests below: it returns nil only if the client
+// timed out or canceled. A response is a failure.
 func blockRefused(resp *http.Response, err error) error {
 	switch {
 	case err == nil:
 		resp.Body.Close()
-		return fmt.Errorf("the server answered: %s", resp.Status)
+		return fmt.Errorf("the server responded: %s", resp.Status)
 	case !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled):
 		return fmt.Errorf("failed for another reason: %w", err)
 	}
 	return nil
 }
 
-// blockLeaks fails the test if goroutines outlive it. Not for parallel tests.
-func blockLeaks(t testing.TB) {
-	before := runtime.NumGoroutine()
-	t.Cleanup(func() {
-		for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; {
-			if time.Now().After(end) {
-				stacks := make([]byte, 1<<20)
-				t.Errorf("goroutines left:\n%s", stacks[:runtime.Stack(stacks, true)])
-				return
-			}
-			runtime.Gosched()
-		}
-	})
-}
-
-// The request is known to be with the handler before the client leaves, and the handler
-// is known to have ended before the server is closed: no clock is involved.
+// The test waits for events, not for a clock: the client leaves after the handler has
+// started, and the server closes after the handler has ended.
 func TestBlockIndefinitelyWithCancel(t *testing.T) {
-	blockLeaks(t)
+	leak.Check(t)
 	started, ended := make(chan string, 1), make(chan string, 1)
 	ts := httptest.NewServer(blockIndefinitely(started, ended))
-	defer ts.Close() // waits for the handler: it returns only because the handler does
+	defer ts.Close() // waits for the handler
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -83,14 +69,14 @@ func blockGet(ctx context.Context, client *http.Client, url string) (*http.Respo
 	return client.Do(req)
 }
 
-// The assertion must fail if the server answers, or if there is none.
-func TestBlockNoticesAnswer(t *testing.T) {
-	blockLeaks(t)
+// The assertion must fail if the server responds, or if there is none.
+func TestBlockNoticesResponse(t *testing.T) {
+	leak.Check(t)
 	ts := httptest.NewServer(http.NotFoundHandler())
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := blockRefused(blockGet(ctx, ts.Client(), ts.URL)); err == nil {
-		t.Error("a server that answers passes for one that blocks")
+		t.Error("a server that responds passes for one that blocks")
 	}
 	ts.Close()
 	if err := blockRefused(blockGet(ctx, ts.Client(), ts.URL)); err == nil {
@@ -98,39 +84,10 @@ func TestBlockNoticesAnswer(t *testing.T) {
 	}
 }
 
-// blockPipe serves h to one connection in memory, for bubbles.
-func blockPipe(t testing.TB, h http.Handler) *http.Transport {
-	local, remote := net.Pipe()
-	conns := make(chan net.Conn, 1)
-	conns <- remote
-	srv := &http.Server{Handler: h}
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(blockListener(conns)) }()
-	t.Cleanup(func() {
-		srv.Shutdown(context.Background()) // waits for the handler; in memory it cannot fail
-		<-served
-	})
-	return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-		return local, nil
-	}}
-}
-
-type blockListener chan net.Conn
-
-func (l blockListener) Accept() (net.Conn, error) {
-	if c, ok := <-l; ok {
-		return c, nil
-	}
-	return nil, net.ErrClosed
-}
-func (l blockListener) Close() error   { close(l); return nil } // once, by Shutdown
-func (l blockListener) Addr() net.Addr { return &net.TCPAddr{} }
-
 var errBlockShutdown = errors.New("going down")
 
-// Five ways to leave, and how their errors differ. All but the caller's own cancel are
-// timeouts, and all timeouts match context.DeadlineExceeded: whether it was the
-// context's is told by the context alone.
+// Five ways to leave, and how their errors differ. All timeouts match
+// context.DeadlineExceeded: only ctx.Err tells whether it was that of the context.
 func TestBlockIndefinitelyWithTimeout(t *testing.T) {
 	const limit = 5 * time.Second
 	for _, tt := range []struct {
@@ -160,9 +117,9 @@ func TestBlockIndefinitelyWithTimeout(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				started, ended := make(chan string, 1), make(chan string, 1)
-				tr := blockPipe(t, blockIndefinitely(started, ended))
-				tr.ResponseHeaderTimeout = tt.header
-				client := &http.Client{Transport: tr, Timeout: tt.timeout}
+				server := pipe.Serve(t, blockIndefinitely(started, ended))
+				client, tr := server.Client(t)
+				client.Timeout, tr.ResponseHeaderTimeout = tt.timeout, tt.header
 				ctx := t.Context()
 				if tt.ctx != nil {
 					c, cancel := tt.ctx(ctx)
@@ -174,7 +131,7 @@ func TestBlockIndefinitelyWithTimeout(t *testing.T) {
 				if got := time.Since(start); got != limit {
 					t.Errorf("Do returned after %v, want %v", got, limit)
 				}
-				<-ended // or the bubble is dead-locked: the handler did not notice
+				<-ended // otherwise the bubble deadlocks
 				if time.Since(start) != limit {
 					t.Errorf("the handler ended at %v, want at once", time.Since(start))
 				}
@@ -192,13 +149,13 @@ func TestBlockIndefinitelyWithTimeout(t *testing.T) {
 	}
 }
 
-// A server looks out for a leaving client only once the request's body was read: a
-// handler that waits with the body unread never hears of it.
+// A server notices that a client leaves only after the body was read: the context of a
+// request with an unread body does not end.
 func TestBlockUnreadBody(t *testing.T) {
 	for _, read := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			noticed := make(chan bool, 1)
-			tr := blockPipe(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			server := pipe.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 				if read {
 					io.Copy(io.Discard, r.Body) // three bytes; a failure shows below
 				}
@@ -208,8 +165,9 @@ func TestBlockUnreadBody(t *testing.T) {
 				case <-time.After(time.Hour):
 					noticed <- false
 				}
-			}))
-			client := &http.Client{Transport: tr, Timeout: time.Second}
+			})
+			client, _ := server.Client(t)
+			client.Timeout = time.Second
 			resp, err := client.Post("http://peer.example/", "text/plain", strings.NewReader("abc"))
 			if err := blockRefused(resp, err); err != nil {
 				t.Error(err)

@@ -1,16 +1,19 @@
-// Package ch08 writes HTTP clients: requests that end in time, bodies that are closed,
-// connections that are used again, and what is posted by JSON and by multipart form.
+// Package ch08 writes HTTP clients that end in time, close what they read, and use
+// connections again, and the handlers that receive what they post.
 //
-// The files, in reading order:
+// The reading path, in order:
 //
-//   - client.go: an http.Client with every limit set, and what the default one lacks
-//   - time.go: the difference of two clocks, from the Date field of a HEAD request
-//   - block_test.go: a server that never answers, and the errors of who gives up
+//   - client.go: an http.Client with every limit set
+//   - skew.go: the difference of two clocks, from the Date field of a HEAD response
+//   - block_test.go: a server that never responds, and five errors of those who leave
 //   - idle.go: a timeout that moves while the body keeps coming
-//   - drain.go: what closing a body reads, draining within a bound, sizes known before
-//   - reuse_test.go: how many connections N requests make, and what decides it
-//   - post.go: JSON to a server that checks method, type, size and fields
-//   - multipart.go: fields and files as a stream, sent and received in constant memory
+//   - drain.go: dropping a body within a limit, and what Close drains
+//   - get.go: a body of limited size, and its size in advance
+//   - reuse_test.go: how many connections N requests make
+//   - post.go: JSON sent, and the response decoded
+//   - post_handler.go: JSON received, and every mistake of a client refused
+//   - multipart.go: fields and files sent as a stream
 //
-// Command skew prints the clock differences of the servers it is given.
+// Beyond the book: parts.go receives a form as a stream, and command skew prints the
+// clock differences of web servers.
 package ch08

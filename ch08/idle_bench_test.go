@@ -10,7 +10,7 @@ import (
 	"network-programming-with-go/ch08"
 )
 
-// idleZeros answers every request with a body that has no end.
+// idleZeros responds to every request with an endless body.
 type idleZeros struct{}
 
 func (idleZeros) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -31,7 +31,7 @@ func TestGetIdleReadAllocatesNothing(t *testing.T) {
 	}
 }
 
-// What the moving timeout costs, beside no timeout at all. SetBytes counts the body.
+// What the moving timeout costs, compared with none. SetBytes counts the body.
 func BenchmarkGetIdle(b *testing.B) {
 	const size = 8 << 20 // 8 MiB
 	chunk := make([]byte, 64<<10)

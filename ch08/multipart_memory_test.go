@@ -14,8 +14,8 @@ import (
 	"network-programming-with-go/ch08"
 )
 
-// multipartLines is a file of size bytes that costs nothing: one block, again and
-// again. Its line ends are what a parser stops at in its search for a boundary.
+// multipartLines is a file of size bytes that takes no memory: the same block again and
+// again. A parser that looks for a boundary stops at each line end.
 type multipartLines struct {
 	block      []byte
 	size, sent int64
@@ -37,8 +37,8 @@ func (l *multipartLines) WriteTo(w io.Writer) (int64, error) {
 	return l.size, nil
 }
 
-// Read fills p as long as p is new. A parser's buffer then holds lines already, and
-// each copy counts: the race detector takes longer over it than all others together.
+// Read fills only the first MiB: then a parser's buffer holds lines already, and the race
+// detector makes each copy expensive.
 func (l *multipartLines) Read(p []byte) (int, error) {
 	if l.sent == l.size {
 		return 0, io.EOF
@@ -51,7 +51,7 @@ func (l *multipartLines) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// multipartCount is a server that only counts, in the place of all that net/http does.
+// multipartCount is a server that only counts.
 type multipartCount struct{ got int64 }
 
 func (c *multipartCount) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -78,16 +78,16 @@ func multipartHandler(got *int64) http.HandlerFunc {
 				*got += int64(n)
 			}
 			if err != io.EOF {
-				http.Error(w, err.Error(), http.StatusBadRequest)
+				http.Error(w, "malformed form", http.StatusBadRequest)
 				return
 			}
 		}
 	}
 }
 
-// What both sides allocate in all bounds what they hold at any moment. 256 MiB leave
-// the client, 64 MiB come in at the server, and 16 MiB go all the way over TCP, all of
-// it at the same time. Not parallel to other tests, as it counts what anybody allocates.
+// What both sides allocate in all bounds what they hold at any moment. 256 MiB leave the
+// client, 64 MiB arrive at the server, and 16 MiB go from one to the other over TCP, all
+// at the same time. Not parallel, since it counts every allocation of the process.
 func TestMultipartConstantMemory(t *testing.T) {
 	const large, medium, small = 256 << 20, 64 << 20, 16 << 20
 	post := func(client *http.Client, url string, size int64) (int, error) {
@@ -107,7 +107,7 @@ func TestMultipartConstantMemory(t *testing.T) {
 	mw := multipart.NewWriter(&form)
 	mw.CreateFormFile("file", "lines") // a bytes.Buffer cannot fail
 	head := form.Len()
-	mw.Close() // likewise
+	mw.Close() // cannot fail either
 	ends := form.Bytes()
 
 	sides := []struct {

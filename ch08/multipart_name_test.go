@@ -2,8 +2,6 @@ package ch08_test
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -12,12 +10,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"network-programming-with-go/ch08"
 )
 
-// multipartRecord keeps the body that a client sends and answers with nothing.
+// multipartRecord keeps the body that a client sends.
 type multipartRecord struct {
 	bytes.Buffer
 	contentType string
@@ -56,9 +53,8 @@ func multipartNames(t testing.TB, p ch08.Part) (wire string, parts []*multipart.
 	return wire, parts
 }
 
-// A file name cannot leave its quotes: it arrives as it was, but for line ends and other
-// control characters, which stay escaped, and for directories, which Part.FileName cuts
-// off.
+// A file name cannot leave its quotes. It arrives unchanged, except that line ends and
+// other control characters stay escaped and Part.FileName drops directories.
 func TestMultipartHostileNames(t *testing.T) {
 	t.Parallel()
 	for sent, want := range map[string]string{
@@ -92,8 +88,8 @@ func TestMultipartHostileNames(t *testing.T) {
 	}
 }
 
-// The naive way, a name pasted into the line, lets it write a header and a field of its
-// own. This is what FileContentDisposition is for.
+// A name that is pasted into the line can write a header and a field of its own.
+// multipart.FileContentDisposition prevents that.
 func TestMultipartNaiveNames(t *testing.T) {
 	const field = "--B\r\nContent-Disposition: form-data; name=\""
 	const name = "a\"\r\nX-Evil: 1\r\n\r\nevil\r\n" + field + "admin"
@@ -126,8 +122,8 @@ func FuzzMultipartName(f *testing.F) {
 			return // a malformed type
 		}
 		resp.Body.Close()
-		// Two header lines between the first boundary and the data, whatever the names,
-		// and a server takes them.
+		// There are two header lines between the first boundary and the data, whatever the
+		// names, and a server accepts them.
 		wire := m.String()
 		lines := strings.Split(wire, "\r\n")
 		if len(lines) != 7 || lines[3] != "" || lines[4] != "data" ||
@@ -140,176 +136,8 @@ func FuzzMultipartName(f *testing.F) {
 			if err != nil {
 				t.Errorf("%q is refused: %v", wire, err)
 			} else if part.FileName() == "" && fileName != "" {
-				t.Errorf("%q is no file", wire)
+				t.Errorf("%q is not a file", wire)
 			}
 		}
 	})
-}
-
-// Whatever arrives, Parts ends, without a panic, and hands out no more than came in.
-func FuzzParts(f *testing.F) {
-	f.Add("multipart/form-data; boundary=B",
-		"--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n--B--\r\n")
-	f.Add("multipart/form-data; boundary=B", "--B\r\n\r\nx")
-	f.Add("multipart/mixed; boundary=B", "--B--")
-	f.Add("text/plain", "")
-	f.Fuzz(func(t *testing.T, contentType, body string) {
-		const limit = 4 << 10
-		r := httptest.NewRequest("POST", "/", io.MultiReader(strings.NewReader(body)))
-		r.Header.Set("Content-Type", contentType)
-		total, ended := 0, false
-		for part, err := range ch08.Parts(httptest.NewRecorder(), r, limit) {
-			if ended || (err == nil) != (part != nil) {
-				t.Fatalf("%q: a pair of %v, %v after the end", body, part, err)
-			}
-			if err != nil {
-				ended = true
-				continue
-			}
-			n, _ := io.Copy(io.Discard, part) // an error comes again from the next part
-			total += int(n)
-		}
-		if total > min(len(body), limit) {
-			t.Errorf("%q: %d bytes out of %d", body, total, len(body))
-		}
-	})
-}
-
-func TestPartsErrors(t *testing.T) {
-	const form = "multipart/form-data; boundary=B"
-	const part = "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n"
-	for name, tt := range map[string]struct {
-		contentType, body string
-		limit             int64
-		parts             int
-		want              error
-	}{
-		"whole":        {form, part + part + "--B--\r\n", 1 << 10, 2, nil},
-		"break":        {"multipart/form-data; boundary=B; charset=x", part + "--B--", 1 << 10, 1, nil},
-		"cut":          {form, part + part, 1 << 10, 2, io.ErrUnexpectedEOF},
-		"cut in field": {form, part[:len(part)-2], 1 << 10, 1, io.ErrUnexpectedEOF},
-		"cut header":   {form, part + "--B\r\nContent-Disposition: form-data; name=\"b\"\r\n", 1 << 10, 1, io.ErrUnexpectedEOF},
-		"cut line end": {form, part + "--B--\r", 1 << 10, 1, io.ErrUnexpectedEOF},
-		"announced":    {form, part + "--B--", int64(len(part)), 0, new(http.MaxBytesError)},
-		"padding":      {form, part + "--B-- \t" + strings.Repeat(" ", 20), 1 << 10, 1, nil},
-		"cut padding":  {form, part + "--B\r\nX: --B--" + strings.Repeat(" ", 64), 1 << 10, 1, io.ErrUnexpectedEOF},
-		"cut in line":  {form, part + "--B\r\nContent-Disposition: form-data; name=\"x--B--", 1 << 10, 1, io.ErrUnexpectedEOF},
-		"epilogue":     {form, part + "--B--\r\nignored", 1 << 10, 1, nil},
-		"no type":      {"", part, 1 << 10, 0, ch08.ErrNoBoundary},
-		"other type":   {"application/x-www-form-urlencoded", "a=b", 1 << 10, 0, ch08.ErrNoBoundary},
-		"mixed":        {"multipart/mixed; boundary=B", part + "--B--", 1 << 10, 0, ch08.ErrNoBoundary},
-		"no boundary":  {"multipart/form-data", part, 1 << 10, 0, ch08.ErrNoBoundary},
-	} {
-		r := httptest.NewRequest("POST", "/", strings.NewReader(tt.body))
-		r.Header.Set("Content-Type", tt.contentType)
-		parts, last := 0, error(nil)
-		body, rec := r.Body, httptest.NewRecorder()
-		for part, err := range ch08.Parts(rec, r, tt.limit) {
-			if last = err; part != nil {
-				parts++
-			}
-		}
-		_, tooLarge := errors.AsType[*http.MaxBytesError](last)
-		_, want := errors.AsType[*http.MaxBytesError](tt.want)
-		if closes := rec.Header().Get("Connection") == "close"; closes != want || r.Body != body {
-			t.Errorf("%s: the connection is closed: %t, want %t; r.Body is %T", name, closes, want, r.Body)
-		}
-		if parts != tt.parts || tooLarge != want || !want && !errors.Is(last, tt.want) {
-			t.Errorf("%s: %d parts, error %v, want %d, %v", name, parts, last, tt.parts, tt.want)
-		}
-	}
-}
-
-// A form that a client did not finish never looks whole, wherever it was cut.
-func TestPartsCut(t *testing.T) {
-	const whole = "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n" +
-		"--B\r\nContent-Disposition: form-data; name=\"b\"\r\nX-Note: y\r\n\r\ny\r\n--B--"
-	last := func(body io.Reader, announced, limit int64) (err error) {
-		r := httptest.NewRequest("POST", "/", body)
-		r.ContentLength = announced
-		r.Header.Set("Content-Type", "multipart/form-data; boundary=B")
-		var part *multipart.Part
-		for part, err = range ch08.Parts(httptest.NewRecorder(), r, limit) {
-			if part != nil {
-				io.Copy(io.Discard, part) // an error comes again from the sequence
-			}
-		}
-		return err
-	}
-	for n := range len(whole) {
-		for name, body := range map[string]io.Reader{
-			"to":              strings.NewReader(whole[:n]),
-			"byte by byte to": iotest.OneByteReader(strings.NewReader(whole[:n])),
-			"by the network to": io.MultiReader(strings.NewReader(whole[:n]), // as net/http says it
-				iotest.ErrReader(io.ErrUnexpectedEOF)),
-		} {
-			if err := last(body, -1, 1<<10); !errors.Is(err, io.ErrUnexpectedEOF) {
-				t.Errorf("form cut %s %q: error %v, want io.ErrUnexpectedEOF", name, whole[:n], err)
-			}
-		}
-		err := last(strings.NewReader(whole), -1, int64(n))
-		if _, ok := errors.AsType[*http.MaxBytesError](err); !ok {
-			t.Errorf("form with a limit of %d: error %v, want *http.MaxBytesError", n, err)
-		}
-	}
-	if err := last(strings.NewReader(whole), int64(len(whole)), int64(len(whole))); err != nil {
-		t.Errorf("whole form: error %v", err)
-	}
-}
-
-// The form is built in memory first, or streamed: 8 MiB, counted by SetBytes.
-func BenchmarkMultipart(b *testing.B) {
-	const size = 8 << 20
-	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for part, err := range ch08.Parts(w, r, 2*size) {
-			if err == nil {
-				_, err = io.Copy(io.Discard, part)
-			}
-			if err != nil {
-				http.Error(w, err.Error(), http.StatusBadRequest)
-				return
-			}
-		}
-	}))
-	defer ts.Close()
-	data := bytes.Repeat([]byte("0123456789abcde\r"), size/16)
-	for _, bb := range []struct {
-		name string
-		post func(io.Reader) (*http.Response, error)
-	}{
-		{"buffered", func(r io.Reader) (*http.Response, error) {
-			var body bytes.Buffer
-			mw := multipart.NewWriter(&body)
-			w, err := mw.CreateFormFile("file", "f")
-			if err != nil {
-				return nil, err
-			}
-			if _, err := io.Copy(w, r); err != nil {
-				return nil, err
-			}
-			if err := mw.Close(); err != nil {
-				return nil, err
-			}
-			return ts.Client().Post(ts.URL, mw.FormDataContentType(), &body)
-		}},
-		{"streamed", func(r io.Reader) (*http.Response, error) {
-			return ch08.PostMultipart(context.Background(), ts.Client(), ts.URL,
-				ch08.Part{Name: "file", FileName: "f", Data: r})
-		}},
-	} {
-		b.Run(bb.name, func(b *testing.B) {
-			b.SetBytes(size)
-			b.ReportAllocs()
-			for b.Loop() {
-				resp, err := bb.post(struct{ io.Reader }{bytes.NewReader(data)})
-				if err != nil {
-					b.Fatal(err)
-				}
-				resp.Body.Close()
-				if resp.StatusCode != 200 {
-					b.Fatal(resp.Status)
-				}
-			}
-		})
-	}
 }

@@ -14,7 +14,7 @@ import (
 
 type postPoint struct{ X, Y float64 }
 
-// postEcho answers with what it was sent, so that what it took can be compared.
+// postEcho responds with the value that it decoded.
 func postEcho(limit int64) http.Handler {
 	return ch08.PostHandler(limit, func(_ context.Context, p postPoint) (postPoint, error) {
 		return p, nil
@@ -34,7 +34,7 @@ func FuzzPostHandler(f *testing.F) {
 		postEcho(limit).ServeHTTP(w, r)
 		var sent, got postPoint
 		switch w.Code {
-		case 200: // what is taken is one JSON value within the limit, and arrives unchanged
+		case 200: // what is accepted is one JSON value within the limit, and arrives unchanged
 			if err := json.Unmarshal([]byte(body), &sent); err != nil || len(body) > limit {
 				t.Errorf("%q was accepted, json.Unmarshal says %v", body, err)
 			}
@@ -47,12 +47,12 @@ func FuzzPostHandler(f *testing.F) {
 				t.Errorf("%q, %d bytes, is too large", body, len(body))
 			}
 		default:
-			t.Errorf("%q is answered with status %d", body, w.Code)
+			t.Errorf("%q gets status %d", body, w.Code)
 		}
 	})
 }
 
-// A post and its answer over one connection.
+// A POST and its response over one connection.
 func BenchmarkPostJSON(b *testing.B) {
 	ts := httptest.NewServer(postEcho(1 << 10))
 	defer ts.Close()

@@ -1,38 +1,23 @@
 package ch08_test
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"network-programming-with-go/ch08/internal/command"
 )
 
-// TestSkewCommand builds the command and runs it as a user would.
+// TestSkewCommand builds the command and runs it as its users do.
 func TestSkewCommand(t *testing.T) {
 	t.Parallel()
-	bin := filepath.Join(t.TempDir(), "skew.exe") // .exe for Windows, no harm elsewhere
-	// go run keeps what it has linked, and has cp copy it; go build would link each time.
-	build := exec.Command("go", "run", "-exec", "cp", "./skew", bin)
-	if runtime.GOOS == "windows" { // which has no cp
-		build = exec.Command("go", "build", "-o", bin, "./skew")
-	}
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", build, err, out)
-	}
-	// A pass is cached by the files that go test saw opened: let it see the command.
-	if _, err := os.ReadDir("skew"); err != nil {
-		t.Fatal(err)
-	}
+	skew := command.Build(t, "./skew")
 	asked := make(chan string, 8)
 	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -43,13 +28,14 @@ func TestSkewCommand(t *testing.T) {
 		case "/broken":
 			w.Header().Set("Date", "yesterday")
 		case "/refused":
-			w.WriteHeader(http.StatusMethodNotAllowed) // tells the time all the same
+			w.WriteHeader(http.StatusMethodNotAllowed) // tells the time too
 		case "/silent":
 			asked <- r.Method
 			<-r.Context().Done()
 		}
 	}))
 	defer ts.Close()
+	withPassword := strings.Replace(ts.URL, "://", "://ada:secret@", 1)
 
 	for _, tt := range []struct {
 		name           string
@@ -61,6 +47,7 @@ func TestSkewCommand(t *testing.T) {
 		{"no URL", nil, 2, `^$`, `^skew: want at least one URL \(try skew -h\)\n$`},
 		{"flag", []string{"-x"}, 2, `^$`, `^skew: .*-x.*\n$`},
 		{"timeout", []string{"-timeout", "-1s", ts.URL}, 2, `^$`, `^skew: -timeout -1s: want more than 0 .*\n$`},
+		{"timeout of 0", []string{"-timeout", "0", ts.URL}, 2, `^$`, `^skew: -timeout 0s: want more than 0 .*\n$`},
 		{"no scheme", []string{ts.URL, "example.test"}, 2, `^$`, `^skew: "example.test": want http.*\n$`},
 		{"other scheme", []string{"ftp://example.test"}, 2, `^$`, `^skew: "ftp://example.test": want http.*\n$`},
 		{"malformed", []string{"http://%zz/"}, 2, `^$`, `^skew: "http://%zz/": want http.*\n$`},
@@ -68,32 +55,34 @@ func TestSkewCommand(t *testing.T) {
 		{"three", []string{ts.URL + "/ahead", strings.Replace(ts.URL, "http", "HTTP", 1), ts.URL + "/refused"},
 			0, `^\+3\d{3}\.\d{3}s \S+/ahead\n[+-]\d\.\d{3}s HTTP://\S+\n[+-]\d\.\d{3}s \S+/refused\n$`, `^$`},
 		{"one succeeds", []string{"-timeout", "5s", ts.URL + "/none", ts.URL + "/broken", "http://127.0.0.1:0/", ts.URL},
-			1, `^[+-]\d\.\d{3}s \S+\n$`, `^skew: \S+/none: answer without a Date field\n` +
+			1, `^[+-]\d\.\d{3}s \S+\n$`, `^skew: \S+/none: response without a Date field\n` +
 				`skew: \S+/broken: .*yesterday.*\nskew: http://127.0.0.1:0/: .*\n$`},
 		{"silent", []string{"-timeout", "50ms", ts.URL + "/silent"}, 1, `^$`, `^skew: \S+/silent: .*\n$`},
+
+		// A password in an argument is never printed.
+		{"password", []string{withPassword}, 0, `^[+-]\d\.\d{3}s http://ada:xxxxx@127\S+\n$`, `^$`},
+		{"password, failure", []string{withPassword + "/none"}, 1, `^$`, `^skew: http://ada:xxxxx@127\S+/none: response without .*\n$`},
+		{"password, dial", []string{"http://ada:secret@127.0.0.1:0/"}, 1, `^$`, `^skew: http://ada:xxxxx@127.0.0.1:0/: .*\n$`},
+		{"password, malformed", []string{"http://ada:secret@%zz/"}, 2, `^$`, `^skew: "%zz/": want http.*\n$`},
+		{"password, other scheme", []string{"ftp://ada:secret@b@example.test/"}, 2, `^$`, `^skew: "example.test/": want http.*\n$`},
+		{"password, no scheme", []string{"ada:secret@example.test"}, 2, `^$`, `^skew: "example.test": want http.*\n$`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var stdout, stderr bytes.Buffer
-			cmd := exec.Command(bin, tt.args...)
-			cmd.Stdout, cmd.Stderr = &stdout, &stderr
-			err := cmd.Run()
-			if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
-				t.Fatal(err)
+			got := command.Run(t, skew, tt.args...)
+			if got.Status != tt.status {
+				t.Errorf("skew %s: exit status %d, want %d", tt.args, got.Status, tt.status)
 			}
-			if got := cmd.ProcessState.ExitCode(); got != tt.status {
-				t.Errorf("skew %s: exit status %d, want %d", tt.args, got, tt.status)
+			if !regexp.MustCompile(tt.stdout).MatchString(got.Stdout) {
+				t.Errorf("skew %s: stdout = %q, want %s", tt.args, got.Stdout, tt.stdout)
 			}
-			if !regexp.MustCompile(tt.stdout).Match(stdout.Bytes()) {
-				t.Errorf("skew %s: stdout = %q, want %s", tt.args, &stdout, tt.stdout)
+			if !regexp.MustCompile(tt.stderr).MatchString(got.Stderr) || strings.Contains(got.Stderr, "secret") {
+				t.Errorf("skew %s: stderr = %q, want %s", tt.args, got.Stderr, tt.stderr)
 			}
-			if !regexp.MustCompile(tt.stderr).Match(stderr.Bytes()) {
-				t.Errorf("skew %s: stderr = %q, want %s", tt.args, &stderr, tt.stderr)
-			}
-			t.Logf("skew %s\n%s%s", strings.Join(tt.args, " "), &stdout, &stderr)
+			t.Logf("skew %s\n%s%s", strings.Join(tt.args, " "), got.Stdout, got.Stderr)
 		})
 	}
 
-	// An interrupted request is a failure, told at once; the next is not even tried.
+	// An interrupted request fails at once, and the next is not even tried.
 	t.Run("interrupt", func(t *testing.T) {
 		if runtime.GOOS == "windows" {
 			t.Skip("Windows has no SIGTERM to send")
@@ -101,25 +90,24 @@ func TestSkewCommand(t *testing.T) {
 		for len(asked) > 0 {
 			<-asked // of the run that timed out
 		}
-		cmd := exec.Command(bin, "-timeout", "1h", ts.URL+"/silent", ts.URL+"/silent")
-		pipe, err := cmd.StderrPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		p := command.StartCmd(t, exec.Command(skew, "-timeout", "1h", ts.URL+"/silent", ts.URL+"/silent"))
 		if method := <-asked; method != http.MethodHead {
 			t.Errorf("method = %s, want HEAD", method)
 		}
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Error(err)
+		got := p.Stop(t, syscall.SIGTERM)
+		t.Logf("%s", got.Stderr)
+		if got.Status != 1 || strings.Count(got.Stderr, "\n") != 1 || len(asked) != 0 {
+			t.Errorf("exit status %d, %q, %d more requests, want 1, one line, 0",
+				got.Status, got.Stderr, len(asked))
 		}
-		line, err := bufio.NewReader(pipe).ReadString('\n')
-		t.Logf("%s", line)
-		cmd.Wait() // its status is what counts
-		if got := cmd.ProcessState.ExitCode(); got != 1 || err != nil || len(asked) != 0 {
-			t.Errorf("exit status %d, %v, %d more requests, want 1, nil, 0", got, err, len(asked))
+	})
+	t.Run("full disk", func(t *testing.T) {
+		if runtime.GOOS != "linux" {
+			t.Skip("only Linux has /dev/full")
+		}
+		cmd := exec.Command("sh", "-c", `exec "$0" "$1" >/dev/full`, skew, ts.URL)
+		if got := command.RunCmd(t, cmd); got.Status != 1 || !strings.Contains(got.Stderr, "no space left") {
+			t.Errorf("exit status %d, %q, want 1 and no space left", got.Status, got.Stderr)
 		}
 	})
 }

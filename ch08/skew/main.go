@@ -1,4 +1,4 @@
-// Command skew prints how far the clocks of web servers are ahead of ours.
+// Command skew prints how far the clocks of web servers are ahead of the local one.
 package main
 
 import (
@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"os/signal"
@@ -17,10 +18,10 @@ import (
 	"network-programming-with-go/ch08"
 )
 
-// Copy with: ../client.go, ../time.go.
+// Copy with: ../client.go, ../skew.go.
 
-const usage = `skew prints how far the clocks of web servers are ahead of ours, a line for
-each URL, by the Date field of the answer to a HEAD request. A Date counts
+const usage = `skew prints how far the clocks of web servers are ahead of the local one, a line
+for each URL, by the Date field of the response to a HEAD request. A Date counts
 whole seconds: the true difference is up to 1 s above the one printed.
 
 Usage: skew [flags] URL...
@@ -37,52 +38,59 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is the command as a function: it returns the exit status.
+// run returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("skew", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // wrong use prints its reason alone, not every flag
-	timeout := flags.Duration("timeout", 5*time.Second, "give up on a server after this `TIME`")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
+	flags.SetOutput(io.Discard) // a wrong flag prints one line, not the usage
+	timeout := flags.Duration("timeout", 5*time.Second, "wait at most this `TIME` for a server")
+	wrong := func(format string, args ...any) int {
+		fmt.Fprintf(stderr, "skew: "+format+" (try skew -h)\n", args...)
+		return 2
+	}
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stdout, usage)
 		flags.SetOutput(stdout)
 		flags.PrintDefaults()
 		return 0
-	case err != nil:
-		fmt.Fprintf(stderr, "skew: %v (try skew -h)\n", err)
-		return 2
-	case *timeout <= 0:
-		fmt.Fprintf(stderr, "skew: -timeout %v: want more than 0 (try skew -h)\n", *timeout)
-		return 2
-	case flags.NArg() == 0:
-		fmt.Fprintln(stderr, "skew: want at least one URL (try skew -h)")
-		return 2
+	} else if err != nil {
+		return wrong("%v", err)
+	} else if *timeout <= 0 {
+		return wrong("-timeout %v: want more than 0", *timeout)
+	} else if flags.NArg() == 0 {
+		return wrong("want at least one URL")
 	}
-	for _, arg := range flags.Args() {
-		if u, err := url.Parse(arg); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			fmt.Fprintf(stderr, "skew: %q: want http://HOST or https://HOST (try skew -h)\n", arg)
-			return 2
+	shown := make([]string, flags.NArg()) // the URLs without their passwords
+	for i, arg := range flags.Args() {
+		u, err := url.Parse(arg)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			// What comes before an "@" may be a password.
+			return wrong("%q: want http://HOST or https://HOST", arg[strings.LastIndexByte(arg, '@')+1:])
+		}
+		if shown[i] = arg; u.User != nil {
+			shown[i] = u.Redacted()
 		}
 	}
 
-	client := ch08.NewClient(ch08.ClientConfig{Total: *timeout,
-		Dial: -1, TLSHandshake: -1, ResponseHeader: -1}) // no limits but that one
+	client := ch08.NewClient(nil)
 	defer client.CloseIdleConnections()
+	client.Timeout = *timeout // and no other limit of time
+	tr := client.Transport.(*http.Transport)
+	tr.DialContext, tr.TLSHandshakeTimeout, tr.ResponseHeaderTimeout = nil, 0, 0
 	status := 0
-	for _, arg := range flags.Args() {
+	for i, arg := range flags.Args() {
 		ahead, err := ch08.Skew(ctx, client, arg)
 		if err != nil {
 			if e, ok := errors.AsType[*url.Error](err); ok {
-				err = e.Err // without the URL, which the line has already
+				err = e.Err // the line has the URL already
 			}
-			fmt.Fprintf(stderr, "skew: %s: %s\n", arg, strings.TrimPrefix(err.Error(), "skew: "))
+			fmt.Fprintf(stderr, "skew: %s: %s\n", shown[i], strings.TrimPrefix(err.Error(), "skew: "))
 			status = 1
 			if ctx.Err() != nil {
-				break // interrupted: the others would fail alike
+				break // interrupted: the others would fail too
 			}
 			continue
 		}
-		if _, err := fmt.Fprintf(stdout, "%+.3fs %s\n", ahead.Seconds(), arg); err != nil {
+		if _, err := fmt.Fprintf(stdout, "%+.3fs %s\n", ahead.Seconds(), shown[i]); err != nil {
 			fmt.Fprintf(stderr, "skew: %v\n", err)
 			return 1
 		}

@@ -1,0 +1,79 @@
+package ch08_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"network-programming-with-go/ch08"
+)
+
+// Memory is not allocated on the word of a server, whatever the limit. A limit below 0 is 0.
+func TestGetLimitedAnnounced(t *testing.T) {
+	for _, tt := range []struct {
+		size, limit int64
+		want        error
+	}{
+		{1 << 30, math.MaxInt64, io.ErrUnexpectedEOF},
+		{1 << 62, math.MaxInt64, io.ErrUnexpectedEOF}, // no slice can be so long
+		{1 << 62, 1000, ch08.ErrTooLarge},
+		{1, -5, ch08.ErrTooLarge},
+		{-1, -5, ch08.ErrTooLarge},
+	} {
+		client := &http.Client{Transport: getAnnounced(tt.size)}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := ch08.GetLimited(t.Context(), client, "http://peer.example/", tt.limit)
+		runtime.ReadMemStats(&after)
+		if !errors.Is(err, tt.want) {
+			t.Errorf("GetLimited(%d announced, %d) error = %v, want %v", tt.size, tt.limit, err, tt.want)
+		}
+		if strings.Contains(fmt.Sprint(err), "-") {
+			t.Errorf("GetLimited(%d announced, %d) error = %v, want no negative size", tt.size, tt.limit, err)
+		}
+		if n := after.TotalAlloc - before.TotalAlloc; n > 2<<20 {
+			t.Errorf("GetLimited(%d announced, %d) allocates %d bytes, want at most 2 MiB",
+				tt.size, tt.limit, n)
+		}
+	}
+}
+
+// getAnnounced responds with that length, and three bytes.
+type getAnnounced int64
+
+func (size getAnnounced) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := io.MultiReader(strings.NewReader("cut"), iotest.ErrReader(io.ErrUnexpectedEOF))
+	return &http.Response{StatusCode: 200, ContentLength: int64(size), Body: io.NopCloser(body),
+		Request: r}, nil
+}
+
+// An announced body is read into a slice made once; io.ReadAll would grow one.
+func BenchmarkGetLimited(b *testing.B) {
+	body := make([]byte, 1<<20)
+	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/announced" {
+			w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+		}
+		w.Write(body) // a client that failed fails the benchmark
+	}))
+	defer ts.Close()
+	for _, name := range []string{"announced", "chunked"} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				_, err := ch08.GetLimited(b.Context(), ts.Client(), ts.URL+"/"+name, 1<<20)
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
