@@ -164,7 +164,7 @@ func TestPingerSenderGivesUp(t *testing.T) {
 		}
 		close(done)
 		if <-received {
-			t.Error("the reset was received, want the sender to give up")
+			t.Error("the reset was received, want none received: Pinger has returned")
 		}
 	})
 }

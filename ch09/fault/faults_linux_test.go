@@ -248,7 +248,7 @@ func faultDeletedFile(r *runningFault) {
 	}
 }
 
-func faultServe(r *runningFault) { // it has traffic, although nobody requests anything
+func faultServe(r *runningFault) { // it has traffic without any client
 	r.until("request from itself", func() bool { own, _ := r.sockets(); return own["TIME-WAIT"] > 0 })
 }
 
