@@ -29,7 +29,7 @@ func TestDeadline(t *testing.T) {
 		t.Logf("after %v: %v", time.Since(start), err)
 		_, err = local.Write([]byte("x")) // the peer does not read, so it would block
 		deadlineCheck(t, "Write after the deadline", err)
-		_, err = local.Read(make([]byte, 1)) // a deadline that has passed stays so
+		_, err = local.Read(make([]byte, 1)) // the passed deadline stays in force
 		deadlineCheck(t, "second Read", err)
 		if got := time.Since(start); got != timeout {
 			t.Errorf("Write and Read after the deadline waited until %v", got)
@@ -102,7 +102,7 @@ func TestDeadlineInterruptsRead(t *testing.T) {
 	})
 }
 
-// A write that timed out may have sent a part: the count says how much.
+// A write that timed out may have sent a part of its bytes: the count says how many.
 func TestDeadlineCutsWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		local, remote := net.Pipe()

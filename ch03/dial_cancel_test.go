@@ -62,7 +62,7 @@ func TestDialContextCancelMany(t *testing.T) {
 	})
 }
 
-// If the context was canceled before, no socket is made: the hook is not called.
+// If the context is already canceled, no socket is made, so the hook is not called.
 func TestDialContextCanceledBefore(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

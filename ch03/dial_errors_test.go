@@ -188,7 +188,7 @@ func dialErrNotFound(query []byte) []byte {
 	return response
 }
 
-// dialErrRead returns the error of op on a connection to which happen was done.
+// dialErrRead returns the error of op on a connection after happen.
 func dialErrRead(op func(*net.TCPConn, []byte) (int, error),
 	happen func(local, peer *net.TCPConn)) func(*testing.T) error {
 	return func(t *testing.T) error {

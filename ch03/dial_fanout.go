@@ -11,12 +11,14 @@ import (
 // ErrNoAddress reports a call of [DialFirst] without addresses.
 var ErrNoAddress = errors.New("dial first: no address")
 
-// DialFirst dials all addresses at the same time and returns the first connection, which
-// the end of ctx does not close. The other dials are canceled, and their connections
-// closed. A nil dial is net.Dialer's; any other must return soon after its ctx ends.
+// DialFirst dials all addresses at the same time and returns the first connection. It
+// cancels the other dials, waits for them and closes their connections. The end of ctx
+// does not close the connection returned. A nil dial means net.Dialer; any other must
+// return soon after its ctx ends.
 //
-// If all fail, the error joins theirs in the order of the addresses: use errors.Is. For
-// one name with several addresses use net.Dial, which tries them in turn (RFC 8305).
+// If all dials fail, the error joins their errors in the order of the addresses: test it
+// with errors.Is. If one name has several addresses use net.Dial, which tries them in
+// turn (RFC 8305).
 func DialFirst(ctx context.Context,
 	dial func(ctx context.Context, network, address string) (net.Conn, error),
 	network string, addresses ...string) (net.Conn, error) {

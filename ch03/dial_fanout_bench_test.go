@@ -12,7 +12,7 @@ import (
 
 // A list of 100 servers, of which only the last one is up. No network is involved, so the
 // figures are the same everywhere: a dial to a dead host takes 1 ms (in practice,
-// seconds), and one to the live host no time.
+// seconds), and a dial to the live host takes no time.
 func BenchmarkDialFirst(b *testing.B) {
 	dial := func(ctx context.Context, _, address string) (net.Conn, error) {
 		if address == "live" {

@@ -13,7 +13,7 @@ import (
 	"network-programming-with-go/ch03/internal/leak"
 )
 
-// All errors come back joined, in order, each with its address.
+// The error joins all errors in the order of the addresses, each with its address.
 func TestDialFirstErrors(t *testing.T) {
 	leak.Check(t)
 	addresses := []string{conns.Refused(t), conns.Refused(t), "192.0.2.1"} // without a port
@@ -45,7 +45,7 @@ func TestDialFirstErrors(t *testing.T) {
 	}
 }
 
-// A dial that returns nothing has failed, and ends none of the others.
+// A dial that returns neither a conn nor an error has failed. It does not end the others.
 func TestDialFirstNothing(t *testing.T) {
 	local, peer := net.Pipe()
 	defer local.Close()

@@ -8,14 +8,13 @@ import (
 	"time"
 )
 
-// DialTimeout connects to address, but fails after timeout, which includes the lookup of
-// a name. The error then is a *net.OpError whose Timeout method reports true and matches
-// context.DeadlineExceeded. One from net.DialTimeout matches that or
-// os.ErrDeadlineExceeded, whichever timer fires first. Other errors are those of
-// net.Dial.
+// DialTimeout is net.Dial with a timeout, which includes the lookup of a name. If it times
+// out, the error is a *net.OpError that matches context.DeadlineExceeded and whose Timeout
+// method reports true. An error of net.DialTimeout matches that or
+// os.ErrDeadlineExceeded, whichever timer fires first.
 //
-// A timeout of 0 or less fails at once. It does not limit the connection returned: set
-// deadlines. To cancel a dial use net.Dialer.DialContext.
+// If timeout is 0 or less, DialTimeout fails at once. The timeout does not apply to the
+// connection returned: set deadlines. To cancel a dial use net.Dialer.DialContext.
 func DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()

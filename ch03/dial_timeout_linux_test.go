@@ -19,8 +19,8 @@ import (
 )
 
 // A timeout of package net is a net.Error whose Timeout method reports true. Which
-// sentinel it matches depends on which of two timers fires first. DialTimeout always
-// returns the same.
+// sentinel it matches depends on which of two timers fires first. With DialTimeout it is
+// always the same.
 func TestDialTimeoutSentinel(t *testing.T) {
 	address := dialTimeoutSilent(t)
 	const tries = 20
@@ -67,9 +67,9 @@ func TestDialTimeoutSentinel(t *testing.T) {
 	}
 }
 
-// A name has two addresses: one refuses at once, the other is silent and takes all the
-// time. Package net returns the error of the first, and so does DialTimeout: a refusal
-// that comes late is still a refusal.
+// A name has two addresses: one refuses at once, the other is silent until the timeout.
+// Package net returns the error of the first, and so does DialTimeout: although it took
+// the whole timeout, the error is a refusal.
 func TestDialTimeoutSecondAddress(t *testing.T) {
 	_, port, err := net.SplitHostPort(dialTimeoutSilent(t))
 	if err != nil {
@@ -105,7 +105,7 @@ func TestDialTimeoutSecondAddress(t *testing.T) {
 	t.Log(err)
 }
 
-// dialTimeoutResolve answers queries for A records with addrs, and others with none.
+// dialTimeoutResolve responds to queries for A records with addrs, to others with none.
 func dialTimeoutResolve(conn net.Conn, addrs ...[4]byte) {
 	defer conn.Close()
 	for {

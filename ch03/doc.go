@@ -1,5 +1,5 @@
-// Package ch03 is about reliable streams of bytes: TCP connections made, accepted,
-// limited in time, kept alive and ended.
+// Package ch03 is about TCP, a reliable stream of bytes: how to dial, accept, time out,
+// keep alive and end connections.
 //
 // Each source file stands alone: copy it and change the package name. In reading order:
 //
@@ -11,7 +11,7 @@
 //   - dial_context_test.go: a dial that times out at the deadline of its context.
 //   - dial_cancel_test.go: a dial that is canceled.
 //   - dial_errors_test.go: a table of what goes wrong and what the errors match.
-//   - dial_fanout.go: [DialFirst], many dials at once, of which the first wins.
+//   - dial_fanout.go: [DialFirst], many dials at once; the first connection wins.
 //   - deadline_test.go: reads and writes that time out, and how to interrupt them.
 //   - ping.go: [Pinger], a heartbeat for quiet connections.
 //   - heartbeat_test.go: both sides of a connection notice that the other has gone.

@@ -21,8 +21,8 @@ const (
 	heartbeatLimit    = 25 * time.Second // after which a silent peer has gone
 )
 
-// heartbeatSide is one end of a connection that notices when the other end has gone. Each
-// side pings for the peer's deadline and reads for its own.
+// heartbeatSide is one end of a connection. Its pings move the peer's deadline ahead, and
+// what it reads moves its own. A deadline that passes means that the peer has gone.
 type heartbeatSide struct {
 	name string
 	conn net.Conn
@@ -46,7 +46,7 @@ func heartbeatStart(ctx context.Context, name string, conn net.Conn,
 	return s
 }
 
-// write writes a message and puts off the next ping, which the message replaces.
+// write writes a message. It takes the place of a ping, so the next ping comes later.
 func (s *heartbeatSide) write(message string) error {
 	s.log("%s writes %q", s.name, message)
 	if _, err := io.WriteString(s.conn, message); err != nil {

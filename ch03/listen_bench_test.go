@@ -70,7 +70,7 @@ func listenBenchConnect(b *testing.B, l net.Listener) (client, server net.Conn) 
 	return client, server
 }
 
-// listenBenchClose resets the connection: an orderly end would keep its port for a minute
+// listenBenchClose resets the connection: a close by FIN would keep its port for a minute
 // (TIME_WAIT), and a benchmark would run out of ports.
 func listenBenchClose(b *testing.B, client net.Conn) {
 	b.Helper()

@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// DefaultPingInterval is the time between pings until [Pinger] receives another.
+// DefaultPingInterval is the time between pings until [Pinger] receives another interval.
 const DefaultPingInterval = 30 * time.Second
 
 // Pinger writes "ping" to w after each interval, until ctx ends or a write fails. Each
-// value from reset, which may be nil, restarts the time to the next ping; above 0 it is
-// the new interval. When Pinger has returned nothing receives from reset, so send with
+// value from reset restarts the interval, and a value above 0 also replaces it; reset may
+// be nil. After Pinger has returned nothing receives from reset, so send with
 //
 //	select {
 //	case reset <- 0:
-//	case <-done: // closed by the goroutine that runs Pinger, after it
+//	case <-done: // closed when Pinger has returned
 //	}
 //
-// A write that blocks is not ended by ctx: set a write deadline, or close the conn.
+// The end of ctx does not interrupt a write: set a write deadline, or close the conn.
 func Pinger(ctx context.Context, w io.Writer, reset <-chan time.Duration) {
 	interval := DefaultPingInterval
 	timer := time.NewTimer(interval)
@@ -29,7 +29,7 @@ func Pinger(ctx context.Context, w io.Writer, reset <-chan time.Duration) {
 			return
 		case d, ok := <-reset:
 			if !ok {
-				reset = nil // closed it is always ready, nil never
+				reset = nil // a closed channel is always ready, nil never
 				continue
 			}
 			if d > 0 {

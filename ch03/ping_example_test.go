@@ -11,8 +11,8 @@ import (
 	"network-programming-with-go/ch03"
 )
 
-// An io.Pipe plays the connection. The synctest bubble has a fake clock; it needs a
-// testing.T, which an example has not, so it is given a new one.
+// An io.Pipe plays the connection. A synctest bubble has a fake clock. It needs a
+// testing.T, and an example has none, so this one makes its own.
 func ExamplePinger() {
 	synctest.Test(new(testing.T), func(*testing.T) {
 		start := time.Now()

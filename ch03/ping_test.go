@@ -12,7 +12,7 @@ import (
 	"network-programming-with-go/ch03"
 )
 
-// pingReset is a value sent to Pinger some time after its start, or the end of them.
+// pingReset is a value sent to Pinger some time after its start, or the channel's close.
 type pingReset struct {
 	at, value time.Duration
 	last      bool // close the channel in place of sending the value
@@ -142,8 +142,8 @@ func TestPingerResetDuringWrite(t *testing.T) {
 	})
 }
 
-// When Pinger has returned nothing receives from reset: a sender that waits must have a
-// way out, as in the doc comment.
+// After Pinger has returned nothing receives from reset, so a sender must not wait for that
+// alone: see the doc comment.
 func TestPingerSenderGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reset := make(chan time.Duration) // no buffer
@@ -164,7 +164,7 @@ func TestPingerSenderGivesUp(t *testing.T) {
 		}
 		close(done)
 		if <-received {
-			t.Error("the reset was received, want the sender to give up")
+			t.Error("the reset was received, want none received: Pinger has returned")
 		}
 	})
 }

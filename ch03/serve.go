@@ -14,14 +14,14 @@ import (
 const ServeGrace = 5 * time.Second
 
 // Serve accepts connections from l and runs handle for each in its own goroutine. It
-// returns nil when ctx ends, or the error of l, such as net.ErrClosed. By then l and all
-// connections are closed and all handlers have returned.
+// returns nil when ctx ends, or a permanent error of l.Accept, such as net.ErrClosed. By
+// then l and all connections are closed and all handlers have returned.
 //
 // When ctx ends, reads of a handler's conn fail with os.ErrDeadlineExceeded, so a handler
-// that waits for a request returns. Writes go on for [ServeGrace], to finish a response.
-// Then conn is closed. A handler that waits for anything else must watch its ctx.
+// that waits for a request returns. Writes work until [ServeGrace] later, to finish a
+// response. Then conn is closed. A handler that waits for anything else must watch ctx.
 //
-// A panic in handle ends the program. For limits wrap l, for HTTP use http.Server.
+// A panic in handle ends the program. To set limits wrap l; for HTTP use http.Server.
 func Serve(ctx context.Context, l net.Listener,
 	handle func(ctx context.Context, conn net.Conn)) error {
 	var wg sync.WaitGroup
@@ -43,7 +43,7 @@ func Serve(ctx context.Context, l net.Listener,
 	}
 }
 
-// serveClose closes conn when it is handled, or ServeGrace after the end of ctx.
+// serveClose closes conn when its handler has ended, or ServeGrace after the end of ctx.
 func serveClose(ctx context.Context, conn net.Conn, handled <-chan struct{}) {
 	defer conn.Close()
 	select {

@@ -16,7 +16,7 @@ import (
 	"network-programming-with-go/ch03"
 )
 
-// A server that is out of file descriptors must neither end nor burn a core.
+// A server that is out of file descriptors must neither end nor keep a core busy.
 func TestServePausesAfterFailedAccept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -72,7 +72,7 @@ func TestServeRetries(t *testing.T) {
 		{serveAcceptError(syscall.EBADF), false},
 		{serveAcceptError(syscall.EINVAL), false},
 		{serveAcceptError(syscall.EOPNOTSUPP), false},
-		{serveAcceptError(os.ErrDeadlineExceeded), false}, // stays passed
+		{serveAcceptError(os.ErrDeadlineExceeded), false}, // would fail forever
 		{&net.DNSError{IsTemporary: true}, false},         // Temporary is deprecated
 		{io.EOF, false},
 		{net.ErrClosed, false},

@@ -124,7 +124,7 @@ func (c *serveSlowConn) SetReadDeadline(time.Time) error {
 	return nil
 }
 
-// Serve also waits for what it started itself.
+// Serve also waits for the goroutines that it started itself.
 func TestServeLeavesNothingRunning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -59,7 +59,7 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// When a handler has ended, however it ended, its conn is closed and the server goes on.
+// However a handler ends, its conn is closed then, and the server goes on.
 func TestServeClosesConn(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

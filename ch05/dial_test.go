@@ -32,7 +32,7 @@ func TestDialUDP(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	n, err = client.Read(buf) // the interloper's were sent before
+	n, err = client.Read(buf) // the interloper sent first
 	if err != nil || string(buf[:n]) != "ping" {
 		t.Errorf("Read = %q, %v; want the server's ping", buf[:n], err)
 	}
@@ -78,7 +78,7 @@ func TestDialUDPRefused(t *testing.T) {
 	t.Log(err)
 }
 
-// An unconnected socket gets no such error: it would not say which peer it is about.
+// An unconnected socket gets no such error, which could not say which peer refused.
 func TestDialUDPRefusedOnlyIfConnected(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("a rule of Linux (udp(7), IP_RECVERR): others differ")

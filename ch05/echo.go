@@ -21,13 +21,13 @@ const (
 )
 
 // EchoServerUDP sends each datagram that arrives at addr, such as "127.0.0.1:0", back to
-// its sender until ctx ends. It returns the bound address, which queues datagrams from
-// then on; the error is that of net.ListenConfig.ListenPacket. The server runs in a
+// its sender until ctx ends. It returns the bound address, at which datagrams are queued
+// from then on. The error is that of net.ListenConfig.ListenPacket. The server runs in a
 // goroutine that closes the socket when ctx ends. To wait for its end, use [EchoUDP].
 //
-// On a machine with several addresses name one of them. A server bound to all, as by
-// ":7", replies from the address that routing picks. If the client asked another one, its
-// connected socket ignores the reply.
+// If the machine has several addresses, name one of them. A server bound to all, as by
+// ":7", replies from the address that routing picks. A client with a connected socket
+// does not get the reply if it sent to another address.
 func EchoServerUDP(ctx context.Context, addr string) (net.Addr, error) {
 	var config net.ListenConfig
 	conn, err := config.ListenPacket(ctx, "udp", addr)
@@ -47,11 +47,11 @@ type EchoConn interface {
 
 // EchoUDP sends each datagram that arrives at conn, an unconnected socket, back to its
 // sender. It owns conn and closes it. It returns nil when ctx ends, and an error that
-// matches net.ErrClosed if conn was closed by others. All datagrams share one buffer.
+// matches net.ErrClosed if something else closed conn. All datagrams share one buffer.
 //
-// Any other read error is about one datagram and ends nothing, nor does a reply that
-// cannot be sent. Reads that fail several times in a row are retried after a pause of
-// 5 ms, doubled up to 1 s.
+// Any other read error concerns one datagram and does not end the server. Neither does a
+// reply that cannot be sent. If reads fail several times in a row, EchoUDP pauses before
+// it reads again: 5 ms, doubled up to 1 s.
 //
 // An echo server (RFC 862) replies to the address that a datagram claims to be from. An
 // attacker can use it to flood others, or make two servers send to each other forever:
@@ -79,7 +79,7 @@ func EchoUDP(ctx context.Context, conn EchoConn) error {
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("echo: %w", err)
 		case err != nil:
-			// Probably about one datagram. If not, do not burn a core.
+			// Probably the error of one datagram. If not, do not keep a core busy.
 			if failures++; failures > 1 {
 				pause := min(echoMinPause<<min(failures-2, 10), echoMaxPause)
 				select {

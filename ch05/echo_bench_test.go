@@ -61,7 +61,7 @@ func benchEchoUDP(b *testing.B, echoOne func(server *net.UDPConn, p []byte) erro
 	}
 }
 
-// A round trip between two goroutines. Most of the time it takes to wake them up.
+// A round trip between two goroutines. Most of the time goes into waking them up.
 func BenchmarkEchoServerUDP(b *testing.B) {
 	addr, err := ch05.EchoServerUDP(b.Context(), "127.0.0.1:0")
 	if err != nil {

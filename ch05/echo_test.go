@@ -86,7 +86,7 @@ func TestEchoUDPEnds(t *testing.T) {
 	again.Close()
 }
 
-// If ctx has ended before the call, the server ends at once and closes its socket.
+// If ctx has already ended, the server ends at once and closes its socket.
 func TestEchoUDPEndedBefore(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -99,7 +99,7 @@ func TestEchoUDPEndedBefore(t *testing.T) {
 	}
 }
 
-// Without the end of ctx a closed socket is an error.
+// If ctx has not ended, a closed socket is an error.
 func TestEchoUDPClosedByAnother(t *testing.T) {
 	conn := conns.ListenUDP(t)
 	conn.Close()
@@ -108,8 +108,8 @@ func TestEchoUDPClosedByAnother(t *testing.T) {
 	}
 }
 
-// A client that has closed its socket makes its system send "port unreachable" for the
-// server's reply. The next client is still served.
+// If a client has closed its socket, its system responds to the server's reply with "port
+// unreachable". The next client is still served.
 func TestEchoServerUDPSurvivesClientsThatLeave(t *testing.T) {
 	leak.Check(t)
 	ctx, cancel := context.WithCancel(t.Context())

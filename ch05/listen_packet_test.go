@@ -8,9 +8,10 @@ import (
 	"network-programming-with-go/ch05/internal/conns"
 )
 
-// An unconnected socket receives from anyone. The client waits for the response of its
-// server, but first it reads a datagram from an interloper. Only the sender's address
-// shows that, and it can be forged: to be sure takes cryptography.
+// An unconnected socket receives from all. The client waits for the response of its
+// server, but first it reads a datagram from an unknown sender, here the interloper. Only
+// the sender's address shows that, and an address can be forged: only cryptography proves
+// who sent a datagram.
 func TestListenPacketUDP(t *testing.T) {
 	client, server, interloper := conns.ListenUDP(t), conns.ListenUDP(t), conns.ListenUDP(t)
 	if _, err := client.WriteTo([]byte("ping"), server.LocalAddr()); err != nil {

@@ -2,11 +2,11 @@ package ch05
 
 import "net/netip"
 
-// MaxPayload returns the largest payload, in bytes, of a UDP datagram to an address that
-// fits a link's MTU without fragments: the MTU less 20 bytes of IPv4 header (RFC 791, no
-// options) or 40 of IPv6 header (RFC 8200, no extensions), and 8 of UDP header (RFC 768).
-// For Ethernet's 1,500 it is 1,472 or 1,452. It is never negative and never more than
-// 65,507 or 65,527. An IPv4 address mapped to IPv6 counts as IPv4.
+// MaxPayload returns the largest payload, in bytes, that a UDP datagram can carry over a
+// link of this MTU without fragments. It is the MTU less 20 bytes of IPv4 header (RFC 791,
+// no options) or 40 of IPv6 header (RFC 8200, no extensions), and 8 of UDP header
+// (RFC 768): 1,472 or 1,452 for Ethernet's 1,500. It is never negative and never more
+// than 65,507 or 65,527. An IPv4 address mapped to IPv6 counts as IPv4.
 //
 // The smallest MTU of a path counts, and no single link shows it: tunnels and PPPoE take
 // 8 to 80 bytes. A larger datagram travels in fragments and is lost if one of them is.

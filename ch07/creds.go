@@ -10,9 +10,9 @@ import (
 
 // Copy with: creds_linux.go, creds_groups_linux.go, creds_other.go.
 
-// Credentials say who opened the other end of a Unix socket. The kernel records them at
-// connect(2), for a server at listen(2), and never updates them. In a user namespace, such
-// as a container's, 65534 stands for every user and group that is not mapped.
+// Credentials say who opened the other end of a Unix socket. The kernel records a client's
+// at connect(2) and a server's at listen(2), and never updates them. In a user namespace,
+// such as a container's, 65534 stands for every user and group that is not mapped.
 type Credentials struct {
 	PID int32 // 0 if our PID namespace does not show the process
 	UID uint32
@@ -20,7 +20,7 @@ type Credentials struct {
 }
 
 // ErrNoPeer reports a socket without a recorded peer, such as a unixgram socket. The kernel
-// returns user and group 4294967295 for it, which must not pass for real ones.
+// returns user and group 4294967295 for it, which must not count as real ones.
 var ErrNoPeer = errors.New("no peer credentials on record")
 
 // Groups is a set of numeric group IDs, made by [ParseGroupNames].
@@ -28,8 +28,8 @@ type Groups map[uint32]struct{}
 
 // ParseGroupNames looks up names in the group database. If a name is not there but is a
 // decimal number, it stands for that group ID, as with chgrp(1). Any other name is a
-// user.UnknownGroupError, so that typos are caught at startup. On systems whose groups are
-// not numbers the error is errors.ErrUnsupported.
+// user.UnknownGroupError, so that typos are caught at startup. If the system's groups are
+// not numbers the error matches errors.ErrUnsupported.
 func ParseGroupNames(names ...string) (Groups, error) {
 	groups := make(Groups, len(names))
 	for _, name := range names {
@@ -52,9 +52,9 @@ func ParseGroupNames(names ...string) (Groups, error) {
 }
 
 // Allowed reports whether the process that opened conn's other end is in one of groups, by
-// its effective group or a supplementary one. Root has no privilege: admit group 0 for it.
-// After an error the result is false. On systems other than Linux the error is always
-// errors.ErrUnsupported.
+// its effective group or a supplementary one. Root is admitted by its groups, like any
+// other user. After an error the result is false. On systems other than Linux the error
+// always matches errors.ErrUnsupported.
 func Allowed(conn *net.UnixConn, groups Groups) (bool, error) {
 	creds, err := PeerCredentials(conn)
 	if err != nil {

@@ -101,9 +101,9 @@ func TestCredsCommand(t *testing.T) {
 		}
 	})
 
-	// A denied client gets its response even if it writes first. A server that closes with
-	// bytes unread resets the connection. One that closes at all breaks the pipe of a client,
-	// such as nc, that writes before it reads. So the server ends its side only, for a second.
+	// A denied client gets its response even if it writes first. If the server closed with
+	// bytes unread, it would reset the connection. If it closed without, a client such as nc,
+	// which writes before it reads, would get EPIPE. So the server first only half-closes.
 	t.Run("denied", func(t *testing.T) {
 		path, stop := credsCommandStart(t, program, "-socket", socket, "4000000000")
 		var err error
@@ -127,7 +127,7 @@ func TestCredsCommand(t *testing.T) {
 		}
 	})
 
-	// Out of file descriptors, the server says so and goes on when clients leave.
+	// If the server is out of file descriptors, it says so and goes on when clients leave.
 	t.Run("out of files", func(t *testing.T) {
 		server := command.StartCmd(t, exec.Command("sh", "-c", `ulimit -n 12; exec "$0" "$@"`,
 			program, "-socket", socket, own))

@@ -13,12 +13,12 @@ import (
 // Copy with: creds.go, creds_linux.go, creds_other.go.
 
 // soPeerGroups is SO_PEERGROUPS (Linux 4.13) of asm-generic/socket.h, which package
-// syscall lacks. It is the same number on every Linux system that Go supports.
+// syscall lacks. The number is the same on every Linux system that Go supports.
 const soPeerGroups = 59
 
 // PeerGroups returns the supplementary groups that conn's peer had when it connected. They
-// may lack the effective group of [Credentials]. If the kernel is older than 4.13 or an
-// emulation, they are those of [UserGroups]. Errors are those of [PeerCredentials].
+// may lack the effective group of [Credentials]. If the kernel cannot tell, such as Linux
+// before 4.13, they are those of [UserGroups]. Errors are those of [PeerCredentials].
 func PeerGroups(conn *net.UnixConn) ([]uint32, error) {
 	creds, err := PeerCredentials(conn)
 	if err != nil {

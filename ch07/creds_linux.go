@@ -11,10 +11,10 @@ import (
 
 // Copy with: creds.go, creds_groups_linux.go, creds_other.go.
 
-// PeerCredentials returns who opened the other end of conn: SO_PEERCRED of unix(7). If conn
-// is closed the error is net.ErrClosed; if it has no peer or is nil, [ErrNoPeer]; on other
-// systems than Linux, and on 32-bit x86, errors.ErrUnsupported. Use PID for logs only: it
-// may belong to another process by now.
+// PeerCredentials returns who opened the other end of conn: SO_PEERCRED of unix(7). The
+// error matches net.ErrClosed if conn is closed, [ErrNoPeer] if conn is nil or has no peer,
+// and errors.ErrUnsupported on 32-bit x86 and on systems other than Linux. Use PID for logs
+// only: another process may have it by now.
 func PeerCredentials(conn *net.UnixConn) (Credentials, error) {
 	if conn == nil { // from a type assertion that failed
 		return Credentials{}, ErrNoPeer

@@ -117,7 +117,7 @@ func TestPeerCredentials(t *testing.T) {
 }
 
 // A datagram socket has no recorded peer. The kernel returns user and group 4294967295, which
-// must not pass for a group that a set could name.
+// must not count as a group that a set could name.
 func TestPeerCredentialsNoPeer(t *testing.T) {
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"})
 	if err != nil {
@@ -154,7 +154,7 @@ func TestPeerGroups(t *testing.T) {
 }
 
 // A peer of another user is admitted by its effective group and by its supplementary groups,
-// which no database has. All other groups, root's included, refuse it.
+// although no database lists them. Any other group, such as root's, does not admit it.
 func TestAllowedOtherUser(t *testing.T) {
 	cred := syscall.Credential{Uid: 65534, Gid: 65533, Groups: []uint32{4242, 4243}}
 	conn, pid := credsOther(t, cred)
@@ -175,7 +175,7 @@ func TestAllowedOtherUser(t *testing.T) {
 	}
 }
 
-// More groups than fit in the first buffer, and exactly as many.
+// More groups than fit into the first buffer, and exactly as many as fit.
 func TestPeerGroupsMany(t *testing.T) {
 	for _, count := range []uint32{64, 65, 1000} {
 		t.Run(fmt.Sprint(count), func(t *testing.T) {

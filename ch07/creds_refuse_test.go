@@ -11,7 +11,7 @@ import (
 	"network-programming-with-go/ch07/internal/conns"
 )
 
-// credsRefuseMain asks the fallback about a peer that is in the very group asked for.
+// credsRefuseMain asks the fallback about a peer that is in the group asked for.
 const credsRefuseMain = `package main
 
 import (
@@ -67,7 +67,7 @@ func TestAllowedRefusesWithoutCredentials(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What the go command is to take for the files of these names; none for "".
+	// What these files hold in the copy that is built; "" leaves the file out.
 	replace := map[string]string{filepath.Join(here, "creds_linux.go"): "",
 		filepath.Join(here, "creds_groups_linux.go"): ""}
 	for name, source := range map[string]string{

@@ -1,10 +1,10 @@
 // Package ch07 is about Unix domain sockets: the three types and what each guarantees,
-// socket files of dead servers, and who is at the other end.
+// socket files that dead servers leave, and who is at the other end.
 //
 // Files in reading order:
 //
 //   - echo.go: an echo server for unix, unixpacket and tcp
-//   - echo_datagram.go: one for unixgram and udp
+//   - echo_datagram.go: an echo server for unixgram and udp
 //   - listen.go: replace the socket file of a dead server
 //   - creds.go: admit peers by their groups
 //   - creds_linux.go, creds_other.go: ask the kernel for the peer, or refuse

@@ -22,8 +22,9 @@ const (
 // network is "unix", "unixpacket", "tcp", "tcp4" or "tcp6". It returns the bound address.
 // Errors are those of [net.Listen], such as syscall.EADDRINUSE if the path exists.
 //
-// Wait for the server before the program exits, or its socket file stays: the file is gone
-// when a client reads the end of its connection. Without a client, call [ServeEcho].
+// Before the program exits, wait for the server, or its socket file stays. When a client
+// reads the end of its connection, the file is gone. If the program has no client, call
+// [ServeEcho] and wait for it to return.
 func StreamingEchoServer(ctx context.Context, network, addr string) (net.Addr, error) {
 	switch network { // net.Listen takes unixgram too, which cannot accept
 	case "unix", "unixpacket", "tcp", "tcp4", "tcp6":
@@ -40,10 +41,11 @@ func StreamingEchoServer(ctx context.Context, network, addr string) (net.Addr, e
 
 // ServeEcho echoes on every connection of l, each with a goroutine and a buffer of
 // [EchoBufferSize]. When ctx ends it closes l, stops reading, gives echoes in flight up to
-// [EchoGrace], and returns nil. If l fails it returns the error, such as net.ErrClosed.
-// Before it returns it closes l and every connection and waits for their goroutines.
+// [EchoGrace], and returns nil. A permanent error of l.Accept, such as net.ErrClosed, ends
+// it too and is returned. By then l and all connections are closed and their goroutines
+// have ended.
 //
-// A zero-length unixpacket message ends its connection, because Go reads it as io.EOF.
+// An empty unixpacket message ends its connection, because Go reads it as io.EOF.
 func ServeEcho(ctx context.Context, l net.Listener) error {
 	var wg sync.WaitGroup
 	defer wg.Wait() // runs last: no goroutine outlives ServeEcho

@@ -51,8 +51,8 @@ func (f *acceptFake) Close() error {
 
 func (f *acceptFake) Addr() net.Addr { return &net.UnixAddr{Name: "fake", Net: "unix"} }
 
-// Out of file descriptors or memory, the server pauses and goes on: 5 ms, doubled with each
-// failure in a row, at most 1 s.
+// If file descriptors or memory run out, the server pauses and goes on: 5 ms, doubled with
+// each failure in a row, at most 1 s.
 func TestServeEchoSurvivesAcceptErrors(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

@@ -58,8 +58,8 @@ func benchEchoStart(b testing.TB, network string) net.Conn {
 	return conn
 }
 
-// What an echo costs in allocations, client and server together: an address for each
-// datagram, and nothing if there is a connection.
+// What an echo allocates, client and server together: an address for each datagram, and
+// nothing over a connection.
 func TestEchoAllocations(t *testing.T) {
 	for _, tt := range []struct {
 		network string

@@ -16,7 +16,7 @@ import (
 const EchoWait = time.Second
 
 // DatagramEchoServer is [StreamingEchoServer] for networks without connections: "unixgram",
-// "udp", "udp4" and "udp6". At the end it removes the socket file of unixgram.
+// "udp", "udp4" and "udp6". When ctx ends it removes the socket file of a unixgram socket.
 //
 // A unixgram client gets a response only if it has bound a path of its own, to which the
 // server may write. The client removes that file itself: closing its socket does not.
@@ -51,7 +51,8 @@ func (f unixgramFile) Close() error {
 // Before it returns it closes c. Other errors of a read are retried after a growing pause.
 //
 // A response that cannot be sent is dropped. A unixgram client that does not read delays the
-// others: each response to it takes [EchoWait]. The conn of package ch07/sockfile never waits.
+// others, because each response to it takes [EchoWait] to fail. With a conn of package
+// ch07/sockfile it fails at once.
 func ServePacketEcho(ctx context.Context, c net.PacketConn) error {
 	defer c.Close()
 	// A deadline unblocks ReadFrom and lets a response in flight leave, unlike Close.

@@ -10,8 +10,8 @@ import (
 	"network-programming-with-go/ch07/internal/conns"
 )
 
-// Which types of Unix socket a system lacks, in Go 1.26 and 1.27. WSL 2 is a Linux kernel
-// and has all; a program built for Windows has unix only, wherever it is started.
+// Which types of Unix socket each system has, in Go 1.26 and 1.27. WSL 2 is a Linux kernel
+// and has all. A program built for Windows has unix only, even if WSL starts it.
 func TestUnixNetworksOfThisSystem(t *testing.T) {
 	missing := map[string][]string{
 		"windows": {"unixgram", "unixpacket"},

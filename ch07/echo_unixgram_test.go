@@ -1,6 +1,6 @@
 //go:build unix
 
-// Windows has no unixgram. Everywhere else the package net offers it.
+// Windows has no unixgram. On all other systems package net has it.
 
 package ch07_test
 

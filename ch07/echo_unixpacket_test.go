@@ -137,7 +137,7 @@ func TestUnixPacketEmptyMessageReadsAsEOF(t *testing.T) {
 	}
 }
 
-// So the echo server ends that connection. It serves the others.
+// An empty message ends its connection to the echo server, which still serves the others.
 func TestEchoServerUnixPacketEmptyMessage(t *testing.T) {
 	addr := unixpacketStart(t)
 	odd := unixpacketDial(t, addr)

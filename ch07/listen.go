@@ -9,12 +9,13 @@ import (
 	"syscall"
 )
 
-// ListenUnix is [net.Listen] for "unix" and "unixpacket" that replaces the socket file of
-// a dead server, which refuses connections. If a live server or another file is at path, it
+// ListenUnix is [net.Listen] for "unix" and "unixpacket", but replaces the socket file of a
+// dead server, which refuses connections. If a live server or another file is at path, it
 // returns the error of net.Listen, syscall.EADDRINUSE.
 //
-// The permission bits are up to the umask. If two programs start at once, both may take the
-// file of a dead server, and only one is reached. Package ch07/sockfile prevents both.
+// The umask decides the permission bits. If two programs start at once, both may replace the
+// file of a dead server, and clients reach only one of them. Package ch07/sockfile sets the
+// bits and lets one program win.
 func ListenUnix(network, path string) (net.Listener, error) {
 	l, inUse := net.Listen(network, path)
 	if inUse == nil {
@@ -32,7 +33,7 @@ func ListenUnix(network, path string) (net.Listener, error) {
 	refused := errors.Is(err, syscall.ECONNREFUSED) ||
 		errors.Is(err, syscall.Errno(10061)) // WSAECONNREFUSED of Windows
 	if !refused {
-		return nil, inUse // no permission or a full backlog: the server may live
+		return nil, inUse // no permission or a full backlog: maybe a live server
 	}
 	if err := os.Remove(path); err != nil {
 		return nil, fmt.Errorf("listen: stale socket: %w", err)

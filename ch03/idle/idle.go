@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-const piece = 32 << 10 // 32 KiB of a Write that count as progress
+const piece = 32 << 10 // 32 KiB: a large Write is split, to see progress
 
-// Timeout returns conn with a limit: a Read or Write that waits fails with
-// os.ErrDeadlineExceeded when for d no byte has moved in either direction. It closes
-// nothing. The deadlines of the returned conn work as well. If d is 0 or less, Timeout
-// returns conn itself. For streams only: a large Write is several Writes of conn.
+// Timeout returns a conn whose Read and Write fail with os.ErrDeadlineExceeded if no byte
+// moves in either direction for d. The connection stays open, and deadlines set on the
+// returned conn still apply. If d is 0 or less, Timeout returns conn itself. Use it for
+// streams only, because it splits a large Write.
 //
-// Under http.Server a read is pending while a handler runs, so the context of a handler
-// that thinks longer than d is canceled: use the timeouts of the server. Over TLS a Write
-// that timed out ends the connection: every later Write fails.
+// Do not use it under http.Server, which keeps a read pending while a handler runs: the
+// context of a handler that takes longer than d is canceled. Use the server's timeouts.
+// Over TLS a Write that timed out ends the connection: every later Write fails.
 //
 // The returned conn has CloseWrite if conn has it, but no ReadFrom, so io.Copy to it
-// copies through a buffer. It may be used by several goroutines; their Writes do not mix.
+// copies through a buffer. Several goroutines may use it; their Writes do not mix.
 func Timeout(conn net.Conn, d time.Duration) net.Conn {
 	if d <= 0 {
 		return conn
@@ -29,7 +29,7 @@ func Timeout(conn net.Conn, d time.Duration) net.Conn {
 	c := &limited{Conn: conn, limit: d, turn: make(chan struct{}, 1)}
 	c.read.set, c.write.set = conn.SetReadDeadline, conn.SetWriteDeadline
 	if half, ok := conn.(closeWriter); ok {
-		return struct { // a type assertion tells what conn can do
+		return struct { // callers look for CloseWrite by type assertion
 			*limited
 			closeWriter
 		}{c, half}
@@ -48,11 +48,11 @@ type limited struct {
 	read, write direction
 }
 
-// direction is what one of reading and writing needs.
+// direction is the state of reading or of writing.
 type direction struct {
 	set     func(time.Time) error // SetReadDeadline or SetWriteDeadline of the conn
 	waiting int                   // calls that have not returned
-	until   time.Time             // when those have been idle for too long
+	until   time.Time             // when those calls time out
 	user    time.Time             // the deadline set by the user; zero means none
 }
 
@@ -64,13 +64,13 @@ func (d *direction) apply() error {
 	return d.set(d.until)
 }
 
-// begin starts the time of a call, unless the time of another one is running.
+// begin starts the idle time of a call, unless that of another call is running.
 func (c *limited) begin(d *direction) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if d.waiting++; d.waiting == 1 {
 		d.until = time.Now().Add(c.limit)
-		d.apply() // a closed conn fails the call as well
+		d.apply() // error dropped: a closed conn fails the call too
 	}
 }
 
@@ -80,13 +80,13 @@ func (c *limited) end(d *direction) {
 	d.waiting--
 }
 
-// progress starts the time of both directions again.
+// progress restarts the idle time of both directions.
 func (c *limited) progress() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.read.until = time.Now().Add(c.limit)
 	c.write.until = c.read.until
-	c.read.apply() // a closed conn fails the next call
+	c.read.apply() // error dropped: a closed conn fails the next call
 	c.write.apply()
 }
 
@@ -111,7 +111,8 @@ func (c *limited) Write(p []byte) (written int, err error) {
 		if n > 0 {
 			c.progress()
 		}
-		// A part of the piece is progress. A deadline of the user fails again.
+		// A piece written in part is progress, so go on. If the deadline was the user's,
+		// the next Write fails too.
 		slow := n > 0 && errors.Is(err, os.ErrDeadlineExceeded)
 		if err != nil && !slow || written == len(p) {
 			return written, err
@@ -119,13 +120,13 @@ func (c *limited) Write(p []byte) (written int, err error) {
 	}
 }
 
-// setUser takes a deadline of the user, which applies at once.
+// setUser sets the user's deadline, which also applies to pending calls.
 func (c *limited) setUser(t time.Time, directions ...*direction) (err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, d := range directions {
 		d.user = t
-		err = d.apply() // both fail if the conn is closed
+		err = d.apply() // the same for both: an error means a closed conn
 	}
 	return err
 }

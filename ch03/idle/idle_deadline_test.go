@@ -46,7 +46,7 @@ func TestTimeoutWithDeadlines(t *testing.T) {
 			time.AfterFunc(5*time.Second, func() { conn.SetDeadline(start.Add(forever)) })
 			time.AfterFunc(10*time.Second, func() { conn.SetDeadline(time.Time{}) })
 			_, err := conn.Read(make([]byte, 1))
-			// To set a deadline is not progress.
+			// Setting a deadline is not progress.
 			deadlineWant(t, "Read", err, start, deadlineLimit)
 		})
 	})

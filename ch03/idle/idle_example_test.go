@@ -11,8 +11,8 @@ import (
 	"network-programming-with-go/ch03/idle"
 )
 
-// The synctest bubble has a fake clock. It needs a testing.T, which an example has not,
-// so it is given a new one.
+// A synctest bubble has a fake clock. It needs a testing.T, and an example has none, so
+// this one makes its own.
 func ExampleTimeout() {
 	synctest.Test(new(testing.T), func(*testing.T) {
 		local, peer := net.Pipe()

@@ -46,7 +46,7 @@ func TestTimeoutInterfaces(t *testing.T) {
 	}
 }
 
-// What the limit costs: one deadline set for each call, two for its progress.
+// The limit sets one deadline when a call begins, and two when it has moved bytes.
 func BenchmarkTimeout(b *testing.B) {
 	for _, way := range []struct {
 		name string

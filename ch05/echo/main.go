@@ -1,4 +1,4 @@
-// Command echo sends UDP datagrams back to their senders, or asks such a server.
+// Command echo is a UDP echo server and a client to try it.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 
 // Copy with: ../echo.go.
 
-const usage = `echo sends UDP datagrams back to their senders (RFC 862), or asks such a server.
+const usage = `echo runs a UDP echo server (RFC 862), or sends TEXT to one and prints the reply.
 
 Usage: echo [-listen HOST:PORT]
        echo -to HOST:PORT [-retries N] [-wait D] TEXT
@@ -45,7 +45,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	listen := flags.String("listen", "127.0.0.1:7007",
 		"serve on `HOST:PORT`; port 0 picks a free one")
 	to := flags.String("to", "", "send TEXT to `HOST:PORT` and print the reply")
-	retries := flags.Int("retries", 2, "with -to: without a reply, send up to `N` times more")
+	retries := flags.Int("retries", 2, "with -to: retransmit up to `N` times")
 	wait := flags.Duration("wait", time.Second, "with -to: wait `D` for each reply")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -144,8 +144,8 @@ func ask(ctx context.Context, address, text string, retries int, wait time.Durat
 	return first
 }
 
-// exchange sends text, again after a timeout, and returns the reply. It owns conn, which
-// is connected and so receives from its peer only.
+// exchange sends text, retransmits it after each timeout, and returns the reply. It closes
+// conn, which is connected and so receives from its peer only.
 func exchange(ctx context.Context, conn net.Conn, text string, retries int,
 	wait time.Duration) ([]byte, error) {
 	defer conn.Close()

@@ -26,8 +26,8 @@ import (
 const usage = `creds admits the peers of a Unix socket that are in one of the named groups.
 
 Every user can connect. creds asks the kernel who the peer is and writes "Welcome" or
-"Access denied"; it ends the connection of a denied peer. GROUP is a name or a number.
-Linux only.
+"Access denied". It then closes the connection of a denied peer. GROUP is a name or a
+number. Linux only.
 
 Usage: creds [-socket PATH] GROUP...
 
@@ -53,7 +53,7 @@ func main() {
 // run is the command as a function: it returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("creds", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // wrong use prints its reason alone, not every flag
+	flags.SetOutput(io.Discard) // wrong use prints one line, not all flags
 	socket := flags.String("socket", filepath.Join(os.TempDir(), "creds.sock"),
 		"listen on `PATH`; @NAME is an abstract name on Linux")
 	switch err := flags.Parse(args); {
@@ -76,7 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	perm := os.FileMode(0o666) // the groups decide, not the bits
 	if sockfile.Abstract(*socket) {
-		perm = 0 // it has none
+		perm = 0 // no file, no bits
 	}
 	l, err := sockfile.Listen("unix", *socket, perm)
 	if err != nil {
@@ -158,12 +158,13 @@ func (l acceptLog) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// admit responds to one peer and reads until it closes. A denied peer has a second for that:
-// closing at once would break the pipe of a client that writes before it reads.
+// admit responds to one peer and reads until the peer closes. A denied peer has a second
+// for that. If the server closed at once, a client that writes before it reads would get
+// EPIPE.
 func admit(ctx context.Context, conn *net.UnixConn, groups ch07.Groups, log *slog.Logger) {
 	defer conn.Close()
 	allowed, err := ch07.Allowed(conn, groups)
-	peer, _ := ch07.PeerCredentials(conn) // error dropped: Allowed has the same
+	peer, _ := ch07.PeerCredentials(conn) // error dropped: Allowed returned it
 	log.Info("peer", "pid", peer.PID, "uid", peer.UID, "gid", peer.GID,
 		"allowed", allowed, "error", err)
 	now := time.Now()
@@ -181,5 +182,5 @@ func admit(ctx context.Context, conn *net.UnixConn, groups ch07.Groups, log *slo
 	if !allowed {
 		conn.CloseWrite() // error dropped: the read below fails too
 	}
-	io.Copy(io.Discard, conn) // error dropped: any end will do
+	io.Copy(io.Discard, conn) // error dropped: it ends the connection anyway
 }

@@ -25,8 +25,9 @@ const usage = `echo sends back what it receives on a Unix, TCP or UDP socket.
 
 Usage: echo [-network unix|unixgram|unixpacket|tcp|udp] [-listen ADDR]
 
-ADDR is HOST:PORT for tcp and udp. For the others it is a path, to which only its owner
-can connect, or on Linux an abstract name, @NAME, to which every user can.
+ADDR is HOST:PORT for tcp and udp. For the other types it is the path of a socket file, to
+which only its owner can connect. On Linux it may be an abstract name, @NAME, to which
+every user can connect.
 
 Example:
   go run ./ch07/echo -network unix -listen /tmp/echo.sock
@@ -49,7 +50,7 @@ func main() {
 // run is the command as a function: it returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("echo", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // wrong use prints its reason alone, not every flag
+	flags.SetOutput(io.Discard) // wrong use prints one line, not all flags
 	network := flags.String("network", "unix",
 		"`TYPE` of the socket: unix, unixgram, unixpacket, tcp or udp")
 	listen := flags.String("listen", "", "serve on `ADDR` (default "+
@@ -75,7 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	perm := os.FileMode(0o600)
 	if sockfile.Abstract(*listen) {
-		perm = 0 // it has none
+		perm = 0 // no file, no bits
 	}
 	var l net.Listener
 	var c net.PacketConn

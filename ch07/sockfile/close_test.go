@@ -27,8 +27,8 @@ func closeGone(t *testing.T, names ...string) {
 	}
 }
 
-// A main that returns when Accept fails, or when a read does, leaves nothing: the files
-// are gone by then.
+// When Accept or a read fails because of Close, the files are already gone. So a program
+// that exits then leaves nothing.
 func TestCloseRemovesFilesFirst(t *testing.T) {
 	conns.KeepGarbage(t)
 	leak.Check(t)
@@ -100,7 +100,7 @@ func TestListenerSetUnlinkOnClose(t *testing.T) {
 	os.Remove(path)
 }
 
-// The last word counts: true is the default.
+// The last call of SetUnlinkOnClose counts. The default is true.
 func TestListenerSetUnlinkOnCloseTrue(t *testing.T) {
 	path := filepath.Join(conns.CleanDir(t), "s.sock")
 	l, err := sockfile.Listen("unix", path, 0o600)
@@ -138,7 +138,7 @@ func TestListenRelativePath(t *testing.T) {
 	closeGone(t, "s", "s.lock", "a/s", "a/s.lock")
 }
 
-// What another has put at the path stays when the socket closes.
+// A file that another program has put at the path stays when the socket closes.
 func TestListenCloseLeavesAnothersFile(t *testing.T) {
 	for _, network := range []string{"unix", "unixgram"} {
 		t.Run(network, func(t *testing.T) {

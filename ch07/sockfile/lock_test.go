@@ -19,7 +19,7 @@ import (
 	"network-programming-with-go/ch07/sockfile"
 )
 
-// Many start at once over a stale file: one wins. Two never serve at a time.
+// Many servers start at once over a stale file: one wins. Two never serve at the same time.
 func TestListenOneWins(t *testing.T) {
 	conns.KeepGarbage(t)
 	leak.Check(t)

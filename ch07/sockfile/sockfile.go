@@ -21,7 +21,7 @@ var (
 	// ErrPathTooLong reports a path that does not fit the kernel's socket address: 107 bytes
 	// on Linux, 103 on macOS and the BSDs. Package net only says "invalid argument".
 	ErrPathTooLong = errors.New("socket path too long")
-	// ErrNotSocket reports that the path is taken by something that is not a socket.
+	// ErrNotSocket reports that the file at the path is not a socket.
 	ErrNotSocket = errors.New("file exists and is not a socket")
 )
 
@@ -31,8 +31,8 @@ var (
 // there is no file, and perm must be 0.
 //
 // While the socket is open, path + ".lock" is locked: of programs that start at once, one
-// wins. If a server lives at path the error is syscall.EADDRINUSE; if anything but a socket
-// is there, [ErrNotSocket]; if the lock file has content, fs.ErrExist. Other errors are
+// wins. The error is syscall.EADDRINUSE if a live server is at path, [ErrNotSocket] if
+// another kind of file is, and fs.ErrExist if the lock file has content. Other errors are
 // [ErrPathTooLong], those of the system, and errors.ErrUnsupported, as on Windows.
 func Listen(network, path string, perm fs.FileMode) (*Listener, error) {
 	if network != "unix" && network != "unixpacket" {
@@ -78,7 +78,7 @@ func (l *Listener) Close() error { return l.file.close() }
 // that hands its socket (see the File method) to its successor sets it to false.
 func (l *Listener) SetUnlinkOnClose(unlink bool) { l.file.keep = !unlink }
 
-// packetConn has the methods of net.PacketConn only: other ways to write would wait.
+// packetConn has the methods of net.PacketConn only: a *net.UnixConn's other writes wait.
 type packetConn struct {
 	net.PacketConn // a *net.UnixConn
 	file           file

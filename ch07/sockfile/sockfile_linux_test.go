@@ -19,8 +19,8 @@ import (
 	"network-programming-with-go/ch07/sockfile"
 )
 
-// The socket file never has a bit too many, not even with a umask of 0. A goroutine looks at
-// it all the time. (With a chmod after bind(2) alone it would see more.)
+// The socket file never has more bits than asked for, not even with a umask of 0. A goroutine
+// looks at it in a loop. (If only a chmod after bind(2) set the bits, it would see more.)
 func TestListenNoWindow(t *testing.T) {
 	path := filepath.Join(conns.CleanDir(t), "s.sock")
 	old := syscall.Umask(0)

@@ -9,7 +9,7 @@ import (
 	"network-programming-with-go/ch07/sockfile"
 )
 
-// A system without the bits and the lock gets no listener.
+// On a system without permission bits and locks Listen fails.
 func TestListenRefuses(t *testing.T) {
 	switch runtime.GOOS {
 	case "linux", "darwin", "freebsd", "netbsd", "openbsd", "dragonfly":

@@ -38,7 +38,7 @@ func (f *file) open(network, path string, perm fs.FileMode) (err error) {
 			return err
 		}
 		// Linux makes the file with the bits of the socket, less the umask, so it never has
-		// more than perm. Other systems refuse; there the Chmod below must do.
+		// more than perm. On other systems Fchmod fails, and only the Chmod below sets them.
 		lc.Control = func(_, _ string, c syscall.RawConn) error {
 			return c.Control(func(fd uintptr) { syscall.Fchmod(int(fd), uint32(perm)) })
 		}
@@ -49,7 +49,7 @@ func (f *file) open(network, path string, perm fs.FileMode) (err error) {
 		f.socket, err = lc.Listen(context.Background(), network, path)
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
-		err = op.Err // ours has the rest of its text
+		err = op.Err // the deferred func adds the rest
 	}
 	if err != nil || Abstract(path) {
 		return err
@@ -78,7 +78,7 @@ func check(path string, perm fs.FileMode) error {
 }
 
 // absolute returns path from the root, if the directories above can be searched. It does not
-// clean path: "link/.." is not where it seems to be.
+// clean path, because ".." after a link leads to the parent of the link's target.
 func absolute(path string) string {
 	wd, err := os.Getwd()
 	if _, statErr := os.Stat(wd); path[0] == '/' || err != nil || statErr != nil {
@@ -87,7 +87,7 @@ func absolute(path string) string {
 	return wd + "/" + path
 }
 
-// lockFile opens or creates the file at path and locks it. One process at a time can.
+// lockFile opens or creates the file at path and locks it for one process at a time.
 func lockFile(path string) (*os.File, error) {
 	for {
 		// Linux can forbid O_CREATE for a file of another user in /tmp, even to root: see
@@ -145,13 +145,13 @@ func removeStale(network, path string) error {
 		conn.Close()
 		err = errors.New("a server accepts there")
 	}
-	// Without permission, or with a full backlog or another type of socket, it may live.
+	// No permission, a full backlog, another type of socket: the server may be alive.
 	return fmt.Errorf("%w: %w", syscall.EADDRINUSE, err)
 }
 
 // WriteTo tries once. Package net waits while the receiver's queue is full: on Linux, after
-// net.unix.max_dgram_qlen messages, often 10. A short deadline would not do instead: once it
-// has passed, package net does not even try.
+// net.unix.max_dgram_qlen messages, often 10. A deadline in the past does not help: package
+// net then does not try at all.
 func (c *packetConn) WriteTo(p []byte, to net.Addr) (int, error) {
 	addr, ok := to.(*net.UnixAddr)
 	if !ok || addr == nil {

@@ -94,7 +94,7 @@ func TestUnixgramWriteToDoesNotWait(t *testing.T) {
 	}
 }
 
-// A client without a name cannot get a response, and a client that is gone refuses it.
+// A client without a name cannot get a response, and neither can a client that is gone.
 func TestUnixgramWriteToErrors(t *testing.T) {
 	dir := conns.CleanDir(t)
 	c, err := sockfile.ListenUnixgram(filepath.Join(dir, "server"), 0o600)
@@ -123,7 +123,7 @@ func TestUnixgramWriteToErrors(t *testing.T) {
 	}
 }
 
-// The conn has no other way to write, since package net's would wait.
+// The conn has no other way to write: the other methods of package net wait.
 func TestUnixgramHasOneWayToWrite(t *testing.T) {
 	c, err := sockfile.ListenUnixgram(filepath.Join(conns.CleanDir(t), "server"), 0o600)
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// CLOSE-WAIT does not last if keep-alive is on, as it is by default in Go: when the
-// peer's kernel has forgotten the connection, a probe is answered by a reset. What
-// stays is the descriptor. Here the peer forgets after 1 s, not 60.
+// CLOSE-WAIT does not last if keep-alive is on, as it is by default in Go. After the
+// peer's kernel has forgotten the connection, it responds to a probe with a reset. Only
+// the descriptor stays. Here the peer forgets after 1 s, not 60.
 func TestCloseWaitAndKeepAlive(t *testing.T) {
 	lc := net.ListenConfig{KeepAlive: -1} // it is set below
 	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -51,8 +51,8 @@ func TestCloseWaitAndKeepAlive(t *testing.T) {
 	}
 	start := time.Now()
 	closeWaitUntil(t, server, tcpCloseWait) // at once
-	// A first probe in the moment in which the peer forgets may come too early, and the
-	// second is a second later. So the probes begin after that moment.
+	// A probe that comes just before the peer forgets has no effect, and the next one is a
+	// second later. So the probes begin after that moment.
 	keepAlive := time.AfterFunc(100*time.Millisecond, func() {
 		server.(*net.TCPConn).SetKeepAlive(true) // a failure shows below: nothing ends
 	})

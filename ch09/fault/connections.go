@@ -11,7 +11,7 @@ import (
 // Copy with: dns.go, dns_message.go, files.go, main.go, options.go, resources.go,
 // serve.go, sockets_linux.go, sockets_other.go.
 
-// pair dials the listener and accepts: both ends of one connection, with ctx's deadline.
+// pair dials the listener and accepts. It returns both ends, with ctx's deadline.
 func (f *fault) pair(ctx context.Context) (client, server net.Conn, err error) {
 	var d net.Dialer
 	client, err = d.DialContext(ctx, "tcp", f.addr)
@@ -30,8 +30,8 @@ func (f *fault) pair(ctx context.Context) (client, server net.Conn, err error) {
 	return client, server, nil
 }
 
-// closeWait keeps accepted connections open after their peers have closed, as a
-// handler does that stops reading or forgets Close.
+// closeWait keeps accepted connections open after their peers have closed. A handler
+// that stops reading, or never calls Close, does the same.
 func closeWait(ctx context.Context, f *fault) error {
 	for range f.n {
 		client, server, err := f.pair(ctx)
@@ -51,8 +51,9 @@ func closeWait(ctx context.Context, f *fault) error {
 		`ss -Htnp state close-wait sport = :"$PORT"`}, "PORT", f.port)
 }
 
-// timeWait closes connections first: the end that does keeps the pair of ports busy for
-// 60 s on Linux (RFC 9293, section 3.6.1), even after the process has ended.
+// timeWait closes connections before their peers do. The end that closes first keeps the
+// pair of ports busy for 60 s on Linux (RFC 9293, section 3.6.1), even after the process
+// has ended.
 func timeWait(ctx context.Context, f *fault) error {
 	for range f.n {
 		client, server, err := f.pair(ctx)

@@ -34,22 +34,23 @@ func dns(ctx context.Context, f *fault) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err != nil: // Windows reports a datagram longer than buf so
+		case err != nil: // as on Windows for a datagram longer than buf
 			continue
 		}
 		response, delay := respond(buf[:n])
 		switch {
 		case response == nil: // not a query, or meant to be lost
 		case delay == 0:
-			pc.WriteTo(response, peer) // error: UDP may lose it anyway
+			pc.WriteTo(response, peer) // error dropped: UDP may lose it anyway
 		default:
 			time.AfterFunc(delay, func() { pc.WriteTo(response, peer) }) // as above, or closed
 		}
 	}
 }
 
-// lookup is not a fault. It asks Go's resolver, or the server of -server, and prints
-// the addresses. GODEBUG chooses the pure Go resolver or the C library's.
+// lookup is not a fault. It looks up a name with Go's resolver, or asks the server of
+// -server, and prints the addresses. GODEBUG chooses the pure Go resolver or the C
+// library's.
 func lookup(ctx context.Context, f *fault) error {
 	resolver := net.DefaultResolver
 	if f.server != "" {

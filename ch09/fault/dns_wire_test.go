@@ -28,8 +28,8 @@ func wireEdit(i int, b byte) []byte {
 	return q
 }
 
-// wireOddities are messages that are not good queries, each with the response code
-// that is due, or -1 if no response is.
+// wireOddities are messages that are not good queries, each with the response code to
+// expect, or -1 for no response.
 var wireOddities = []struct {
 	name  string
 	m     []byte

@@ -60,7 +60,7 @@ func testFaultSoftLimit(t *testing.T, bin string) {
 	r.stop(syscall.SIGTERM)
 }
 
-// Under nohup, which ignores SIGHUP, a closed terminal does not end a fault.
+// nohup makes a fault ignore SIGHUP, so a closed terminal does not end it.
 func testFaultNohup(t *testing.T, bin string) {
 	r := startFault(t, exec.Command("/bin/sh", "-c", `trap "" HUP && exec "$0" refused`, bin))
 	_, rest, _ := strings.Cut(r.proc("status"), "SigIgn:")
@@ -94,7 +94,7 @@ func startFault(t *testing.T, cmd *exec.Cmd) *runningFault {
 	return r
 }
 
-// stop ends the fault by sig and checks that it ends well and its files are gone.
+// stop ends the fault by sig and checks that it exits with 0 and its files are gone.
 func (r *runningFault) stop(sig os.Signal) {
 	r.Helper()
 	r.process.Signal(r.T, sig)
@@ -134,7 +134,7 @@ func (r *runningFault) field(name, key string) int {
 	return n
 }
 
-// until looks every 10 ms for what ok reports: /proc has no events to wait for.
+// until calls ok every 10 ms until it returns true: /proc has no events to wait for.
 func (r *runningFault) until(what string, ok func() bool) {
 	r.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -146,15 +146,15 @@ func (r *runningFault) until(what string, ok func() bool) {
 	}
 }
 
-// grows waits until what value returns has grown by by.
+// grows waits until the result of value has grown by at least by.
 func (r *runningFault) grows(what string, by int, value func() int) {
 	r.Helper()
 	first := value()
 	r.until("growth of "+what, func() bool { return value() >= first+by })
 }
 
-// sockets counts the TCP sockets whose own port, or whose peer's, is the fault's, by
-// state: /proc/net/tcp has it as the kernel numbers it, include/net/tcp_states.h.
+// sockets counts, by state, the TCP sockets whose own port or peer's port is the fault's.
+// /proc/net/tcp has the states as the kernel numbers them, include/net/tcp_states.h.
 func (r *runningFault) sockets() (own, peer map[string]int) {
 	r.Helper()
 	b, err := os.ReadFile("/proc/net/tcp")
@@ -248,7 +248,7 @@ func faultDeletedFile(r *runningFault) {
 	}
 }
 
-func faultServe(r *runningFault) { // it has traffic, although nobody requests anything
+func faultServe(r *runningFault) { // it has traffic without any client
 	r.until("request from itself", func() bool { own, _ := r.sockets(); return own["TIME-WAIT"] > 0 })
 }
 

@@ -51,8 +51,8 @@ func fill(ctx context.Context, name string, size int) (*os.File, error) {
 	return file, nil
 }
 
-// diskIO writes 4 KiB and waits for the disk, again and again. It writes 2 GiB in all,
-// spread over the whole time: a solid-state disk wears out.
+// diskIO writes 4 KiB and waits for the disk, in a loop. It writes at most 2 GiB, spread
+// over the whole time, because writes wear out a solid-state disk.
 func diskIO(ctx context.Context, f *fault) error {
 	file, err := fill(ctx, filepath.Join(f.dir, "synced"), f.size)
 	if err != nil {
@@ -75,7 +75,8 @@ func diskIO(ctx context.Context, f *fault) error {
 	return err
 }
 
-// diskFull makes what fills disks: a big log, a sparse file, and many small files.
+// diskFull makes the kinds of files that fill disks: a big log, a sparse file, and many
+// small files.
 func diskFull(ctx context.Context, f *fault) error {
 	big := filepath.Join(f.dir, "big.log")
 	file, err := fill(ctx, big, f.size)
@@ -100,7 +101,7 @@ func diskFull(ctx context.Context, f *fault) error {
 		"DIR", f.dir)
 }
 
-// deletedFile keeps a file open whose name is removed: df counts it, du cannot.
+// deletedFile removes the name of a file and keeps it open: df counts it, du cannot.
 func deletedFile(ctx context.Context, f *fault) error {
 	name := filepath.Join(f.dir, "app.log")
 	file, err := fill(ctx, name, f.size)

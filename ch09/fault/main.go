@@ -1,5 +1,5 @@
-// Command fault makes one fault on loopback, harmless and limited in time, to practice
-// troubleshooting commands on. README.md beside it has the commands.
+// Command fault makes one fault on loopback, harmless and limited in time, on which to
+// practice troubleshooting commands. README.md in this folder has the commands.
 package main
 
 import (
@@ -24,26 +24,26 @@ const usage = `fault makes one fault on loopback, harmless and limited in time.
 
 Usage: fault [flags] FAULT
 
-It says on standard error what it does and what to look at. The last line, on
-standard output, sets the variables that the commands need, as PID=... PORT=...
-DIR=...: paste it into the shell from which you look. The fault ends after -for or
+Standard error says what the fault does and which commands show it. The last line, on
+standard output, sets the variables that those commands need, such as PID=... PORT=...
+DIR=... Paste it into the shell in which you run them. The fault ends after -for or
 at Ctrl-C, and then removes its files.
 
 Faults, with their defaults of -n or -size:
   cpu           -n goroutines that spin (2)
   memory        -size MiB of memory, every page touched (256)
   disk-io       writes of 4 KiB, each followed by fsync, within -size MiB (64)
-  disk-full     a file of -size MiB (110), a sparse one and 100 empty ones: fills no disk
+  disk-full     a file of -size MiB (110), a sparse one, 100 empty ones; fills no disk
   deleted-file  a file of -size MiB, deleted but still open (16)
   refused       a port without a listener
   timeout       a listener whose queue is full, so that the kernel drops each SYN
   close-wait    -n connections that the peer has closed and this process has not (20)
   time-wait     -n connections that this process closed first (20)
   descriptors   a server at its limit of -n open files (64)
-  dns           a name server, over UDP only, for www, slow, lost, broken.fault.test
+  dns           a name server, over UDP only, for www, slow, lost and broken.fault.test
   serve         an HTTP server that logs to DIR: /, /missing, /error, and /slow
   lookup NAME   not a fault: look up NAME with Go's resolver, or ask -server
-Faults that make files, refused, timeout and descriptors need Linux.
+Linux only: disk-io, disk-full, deleted-file, serve, refused, timeout, descriptors.
 
 Example:
   go run ./ch09/fault -for 1m close-wait
@@ -51,8 +51,8 @@ Example:
 Flags:
 `
 
-// spec describes a fault: what makes it and holds it until ctx ends, its flags besides
-// -for, and their defaults. With the flag dir it gets a directory.
+// spec describes a fault: the function that makes it and holds it until ctx ends, its
+// flags except -for, and their defaults. A fault with the flag dir gets a directory.
 type spec struct {
 	start         func(ctx context.Context, f *fault) error
 	flags         string // names, separated by spaces
@@ -81,7 +81,7 @@ func main() {
 	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
 		signals = append(signals, syscall.SIGHUP) // a closed terminal must leave no file
 	}
-	signal.Ignore(syscall.SIGPIPE) // nor must a closed pipe
+	signal.Ignore(syscall.SIGPIPE) // nor must a closed pipe leave one
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))

@@ -36,7 +36,7 @@ type fault struct {
 
 func (f *fault) flagSet() *flag.FlagSet {
 	flags := flag.NewFlagSet("fault", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // wrong use prints its reason alone, not every flag
+	flags.SetOutput(io.Discard) // wrong use prints one line, not all flags
 	flags.DurationVar(&f.duration, "for", 10*time.Second, "end after `D`, at most 5m")
 	flags.IntVar(&f.n, "n", 0, "`COUNT` of goroutines, connections or descriptors; at most 512")
 	flags.IntVar(&f.size, "size", 0, "size in `MiB`; at most 1024")
@@ -110,8 +110,8 @@ func (f *fault) say(format string, args ...any) {
 	fmt.Fprintf(f.stderr, "fault: "+format+"\n", args...)
 }
 
-// ready reports that the fault exists: what it is, where to look, and last its
-// variables. vars are names and values in turn. If stdout fails, the run ends.
+// ready reports that the fault exists: what it is, the commands that show it, and last
+// its variables. vars alternates names and values. If stdout fails, the run ends.
 func (f *fault) ready(what string, look []string, vars ...string) error {
 	f.exists = true
 	f.say("%s: %s", f.name, what)

@@ -14,8 +14,9 @@ import (
 // Copy with: connections.go, dns.go, dns_message.go, files.go, main.go, options.go,
 // resources.go, sockets_linux.go, sockets_other.go.
 
-// serve answers HTTP and logs to DIR/serve.log. It requests /?self from itself four
-// times a second, unlogged, so that strace and tcpdump have something to show.
+// serve is an HTTP server that logs to DIR/serve.log. It requests /?self from itself four
+// times a second, so that strace and tcpdump have something to show; those requests are
+// not logged.
 func serve(ctx context.Context, f *fault) error {
 	file, err := os.Create(filepath.Join(f.dir, "serve.log"))
 	if err != nil {
@@ -51,8 +52,8 @@ func serve(ctx context.Context, f *fault) error {
 	return err
 }
 
-// atMost passes on what fits into left bytes and discards the rest: a client in a loop
-// must not fill the disk with its log. slog's handlers call Write one at a time.
+// atMost passes on what fits into left bytes and discards the rest, so that a client in a
+// loop does not fill the disk with log lines. slog's handlers call Write one at a time.
 type atMost struct {
 	w    io.Writer
 	left int
@@ -105,7 +106,7 @@ func cut(s string) string {
 
 // requestSelf requests url four times a second until ctx ends.
 func requestSelf(ctx context.Context, url string) {
-	transport := &http.Transport{DisableKeepAlives: true} // each request its handshake
+	transport := &http.Transport{DisableKeepAlives: true} // one handshake per request
 	client := &http.Client{Transport: transport, Timeout: time.Second}
 	for wait(ctx, 250*time.Millisecond) {
 		if resp, err := client.Get(url); err == nil { // only the traffic matters

@@ -23,7 +23,7 @@ func TestFaultServe(t *testing.T) {
 	t.Run("graceful", func(t *testing.T) { testFaultServeGraceful(t, bin) })
 }
 
-// Each kind of request is in the log, and cannot forge it.
+// Each kind of request is logged, and none can forge a line of the log.
 func testFaultServeLog(t *testing.T, bin string) {
 	p, addr, dir := startFaultServe(t, bin)
 	long := strings.Repeat("x", 1023)

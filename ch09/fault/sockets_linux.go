@@ -21,7 +21,7 @@ func freeMiB(dir string) (int, error) {
 	return int(st.Bavail * uint64(st.Bsize) / mib), nil
 }
 
-// keepDialing dials addr again and again, so that tcpdump has something to show.
+// keepDialing dials addr in a loop, so that tcpdump has something to show.
 func keepDialing(ctx context.Context, addr string) {
 	d := net.Dialer{Timeout: 2 * time.Second} // long enough to retransmit the SYN
 	for {
@@ -34,8 +34,8 @@ func keepDialing(ctx context.Context, addr string) {
 	}
 }
 
-// refused binds a port and does not listen. The kernel answers each SYN by a reset, and
-// no other process can take the port meanwhile.
+// refused binds a port and does not listen. The kernel responds to each SYN with a reset,
+// and no other process can take the port meanwhile.
 func refused(ctx context.Context, f *fault) error {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -47,7 +47,7 @@ func refused(ctx context.Context, f *fault) error {
 	if err := errors.Join(err, err1); err != nil {
 		return fmt.Errorf("bind: %w", err)
 	}
-	port := fmt.Sprint(sa.(*syscall.SockaddrInet4).Port) // bound as such
+	port := fmt.Sprint(sa.(*syscall.SockaddrInet4).Port) // cannot fail: bound as IPv4
 	f.wg.Go(func() { keepDialing(ctx, "127.0.0.1:"+port) })
 	return f.hold(ctx, "no listener on 127.0.0.1:"+port, []string{
 		`curl -sS http://127.0.0.1:"$PORT"/`, `ss -lntp | grep ":$PORT "`}, "PORT", port)
@@ -72,7 +72,7 @@ func timeout(ctx context.Context, f *fault) error {
 	}
 	defer first.Close()
 	f.wg.Go(func() { keepDialing(ctx, f.addr) })
-	f.wg.Go(func() { // a second one, for the time between two dials of the first
+	f.wg.Go(func() { // dials while the first one pauses
 		wait(ctx, time.Second) // false: keepDialing returns at once
 		keepDialing(ctx, f.addr)
 	})
@@ -81,8 +81,8 @@ func timeout(ctx context.Context, f *fault) error {
 		"PORT", f.port)
 }
 
-// descriptors lowers its own limit of open files to f.n. It takes connections from
-// itself and closes none, until accept fails. Like net/http it then tries again.
+// descriptors lowers its own limit of open files to f.n. It dials itself and closes no
+// connection, until accept fails. Like net/http it then tries again.
 func descriptors(ctx context.Context, f *fault) error {
 	var limit syscall.Rlimit
 	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)
@@ -105,8 +105,8 @@ func descriptors(ctx context.Context, f *fault) error {
 		defer c.Close()
 		last = c
 	}
-	// The last descriptor may have gone to a dial, and every connection be accepted. Then
-	// no accept can fail yet: free one descriptor, and take it with one connection more.
+	// A dial may have taken the last descriptor after every connection was accepted. Then
+	// accept has not failed yet: free one descriptor, and let one more connection take it.
 	last.Close()
 	if c, err := d.DialContext(ctx, "tcp", f.addr); err == nil { // or an accept took it
 		defer c.Close()

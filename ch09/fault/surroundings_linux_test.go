@@ -12,7 +12,8 @@ import (
 	"network-programming-with-go/ch09/internal/command"
 )
 
-// TestFaultSurroundings runs faults in surroundings that are not as usual.
+// TestFaultSurroundings runs faults in unusual surroundings: output that cannot be
+// written, odd folders, a low limit of open files.
 func TestFaultSurroundings(t *testing.T) {
 	t.Parallel()
 	bin := command.Build(t, ".")
@@ -22,8 +23,8 @@ func TestFaultSurroundings(t *testing.T) {
 	t.Run("inherited", func(t *testing.T) { testFaultInherited(t, bin) })
 }
 
-// The variables cannot be written. The fault ends at once and removes its files, because
-// without its variables it is of no use.
+// If the variables cannot be written, the fault is of no use, so it ends at once and
+// removes its files.
 func testFaultOutput(t *testing.T, bin string) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
@@ -75,7 +76,7 @@ func testFaultOutput(t *testing.T, bin string) {
 	}
 }
 
-// The messages cannot be written. The fault still ends well and cleans up.
+// If the messages cannot be written, the fault still exits with 0 and removes its files.
 func testFaultClosedStderr(t *testing.T, bin string) {
 	reader, closed, err := os.Pipe()
 	if err != nil {
@@ -136,7 +137,8 @@ func testFaultDir(t *testing.T, bin string) {
 	})
 }
 
-// Other files of the process fill the limit: nothing can be shown, and it says so.
+// If other files of the process fill the limit, there is nothing to show, and the fault
+// says so.
 func testFaultInherited(t *testing.T, bin string) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
