@@ -12,14 +12,13 @@ import (
 )
 
 const (
-	BlockSize      = 512           // bytes in a block where no option says otherwise, RFC 1350
-	DatagramSize   = 4 + BlockSize // the largest datagram without options
-	MaxBlockSize   = 65464         // RFC 2348: the largest that fits a UDP datagram over IPv4
-	maxRequestSize = DatagramSize  // RFC 2347 allows a request 512 bytes
+	BlockSize    = 512           // bytes in a block without the blksize option, RFC 1350
+	DatagramSize = 4 + BlockSize // the largest packet without options
+	MaxBlockSize = 65464         // RFC 2348: the largest that fits a datagram over IPv4
 )
 
-// ErrMalformed matches, by errors.Is, each error that an UnmarshalBinary of this package
-// returns: the bytes are not the packet that they were taken for.
+// ErrMalformed matches, by errors.Is, each error that an UnmarshalBinary returns: the
+// bytes are not the packet that they were taken for.
 var ErrMalformed = errors.New("tftp: malformed packet")
 
 // OpCode is the first field of each packet, RFC 1350 section 5 and RFC 2347.
@@ -37,13 +36,13 @@ const (
 // String returns the name that the RFCs use, as "RRQ".
 func (c OpCode) String() string {
 	names := [...]string{OpRRQ: "RRQ", OpWRQ: "WRQ", OpData: "DATA", OpAck: "ACK", OpErr: "ERROR", OpOAck: "OACK"}
-	if int(c) < len(names) && names[c] != "" {
+	if int(c) < len(names) && c != 0 {
 		return names[c]
 	}
 	return fmt.Sprintf("opcode %d", uint16(c))
 }
 
-// opCode returns the opcode of the datagram b, or 0, which is none, where b is too short.
+// opCode returns the opcode of the datagram b, or 0 if b is too short to have one.
 func opCode(b []byte) OpCode {
 	if len(b) < 2 {
 		return 0
@@ -51,8 +50,176 @@ func opCode(b []byte) OpCode {
 	return OpCode(binary.BigEndian.Uint16(b))
 }
 
+// number returns the second field of a DATA, ACK or ERROR of at least four bytes.
+func number(b []byte) uint16 { return binary.BigEndian.Uint16(b[2:]) }
+
+// appendHeader appends the four bytes that DATA, ACK and ERROR begin with.
+func appendHeader(b []byte, op OpCode, number uint16) []byte {
+	return binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(b, uint16(op)), number)
+}
+
+// wantPacket returns an error that matches ErrMalformed unless b is a packet op of at
+// least size bytes.
+func wantPacket(b []byte, op OpCode, size int) error {
+	if got := opCode(b); got != op {
+		return fmt.Errorf("%w: %v, want %v", ErrMalformed, got, op)
+	}
+	if len(b) < size {
+		return fmt.Errorf("%w: %v of %d bytes, want at least %d", ErrMalformed, op, len(b), size)
+	}
+	return nil
+}
+
+// ReadReq asks for a file, RFC 1350 section 5 with the options of RFC 2347:
+//
+//	2 bytes   string     1 byte  string  1 byte   string   1 byte   string   1 byte
+//	| RRQ   | Filename |   0   |  Mode |   0   |  option |   0   |   value |   0   | ...
+//
+// No string may hold a zero byte, and the packet may not exceed 516 bytes.
+type ReadReq struct {
+	Filename string   // bytes, not necessarily UTF-8
+	Mode     string   // "octet", in any case; empty is marshaled as "octet"
+	Options  []Option // in the order in which they were sent
+}
+
+// Option is one option with its value as text, RFC 2347. Names are case-insensitive.
+type Option struct {
+	Name, Value string
+}
+
+// MarshalBinary returns the packet.
+func (q *ReadReq) MarshalBinary() ([]byte, error) {
+	if q.Filename == "" {
+		return nil, errors.New("tftp: read request without a file name")
+	}
+	return marshalStrings(OpRRQ, []string{q.Filename, cmp.Or(q.Mode, "octet")}, q.Options)
+}
+
+// UnmarshalBinary parses the packet and keeps nothing of b. It skips options without a name
+// or a value, and zero bytes at the end, with which some boards pad.
+func (q *ReadReq) UnmarshalBinary(b []byte) error {
+	if err := wantPacket(b, OpRRQ, 2); err != nil {
+		return err
+	}
+	if size := len(bytes.TrimRight(b, "\x00")) + 1; size > DatagramSize {
+		return fmt.Errorf("%w: RRQ of %d bytes, limit %d", ErrMalformed, size, DatagramSize)
+	}
+	name, rest, _ := strings.Cut(string(b[2:]), "\x00")
+	mode, rest, ended := strings.Cut(rest, "\x00")
+	if name == "" || mode == "" || !ended {
+		return fmt.Errorf("%w: RRQ for %.40q without a file name, or a mode that ends in a zero byte", ErrMalformed, name)
+	}
+	*q = ReadReq{Filename: name, Mode: mode, Options: parseOptions(rest)}
+	return nil
+}
+
+// OptionAck names the options that the server accepts, with the values that it grants,
+// RFC 2347. The server refuses an option by leaving it out.
+//
+//	2 bytes   string  1 byte   string   1 byte
+//	| OACK  | option |   0   |   value |   0   | ...
+type OptionAck struct {
+	Options []Option
+}
+
+// MarshalBinary returns the packet.
+func (o *OptionAck) MarshalBinary() ([]byte, error) { return marshalStrings(OpOAck, nil, o.Options) }
+
+// UnmarshalBinary parses the packet, as liberally as a ReadReq, and keeps nothing of b.
+func (o *OptionAck) UnmarshalBinary(b []byte) error {
+	if err := wantPacket(b, OpOAck, 4); err != nil {
+		return err
+	}
+	o.Options = parseOptions(string(b[2:]))
+	return nil
+}
+
+// marshalStrings returns a packet of strings, each with its zero byte.
+func marshalStrings(op OpCode, all []string, options []Option) ([]byte, error) {
+	for _, o := range options {
+		all = append(all, o.Name, o.Value)
+	}
+	b := binary.BigEndian.AppendUint16(nil, uint16(op))
+	for _, s := range all {
+		if strings.IndexByte(s, 0) >= 0 {
+			return nil, fmt.Errorf("tftp: %v: zero byte in %.40q", op, s)
+		}
+		b = append(append(b, s...), 0)
+	}
+	if len(b) > DatagramSize {
+		return nil, fmt.Errorf("tftp: %v of %d bytes, limit %d", op, len(b), DatagramSize)
+	}
+	return b, nil
+}
+
+// parseOptions returns the options in s. Some peers leave a value out, or send bytes of
+// their buffer behind the last one.
+func parseOptions(s string) []Option {
+	var options []Option
+	for {
+		name, rest, _ := strings.Cut(s, "\x00")
+		value, rest, ended := strings.Cut(rest, "\x00")
+		if !ended {
+			return options
+		}
+		if name != "" && value != "" {
+			options = append(options, Option{name, value})
+		}
+		s = rest
+	}
+}
+
+// Data carries one block of the file. One shorter than the block size is the last.
+//
+//	2 bytes   2 bytes   n bytes
+//	| DATA  | Block # | Data    |
+type Data struct {
+	Block   uint16 // counts from 1, and continues at 0 after 65,535
+	Payload []byte // 0 to 65,464 bytes
+}
+
+// MarshalBinary returns the packet.
+func (d *Data) MarshalBinary() ([]byte, error) {
+	if len(d.Payload) > MaxBlockSize {
+		return nil, fmt.Errorf("tftp: block %d of %d bytes, limit %d", d.Block, len(d.Payload), MaxBlockSize)
+	}
+	return append(appendHeader(nil, OpData, d.Block), d.Payload...), nil
+}
+
+// UnmarshalBinary parses the packet. Payload is a part of b, not a copy.
+func (d *Data) UnmarshalBinary(b []byte) error {
+	if err := wantPacket(b, OpData, 4); err != nil {
+		return err
+	}
+	if len(b) > 4+MaxBlockSize {
+		return fmt.Errorf("%w: DATA of %d bytes, limit %d", ErrMalformed, len(b), 4+MaxBlockSize)
+	}
+	d.Block, d.Payload = number(b), b[4:]
+	return nil
+}
+
+// Ack acknowledges a block and, with windows of more than one block, all before it.
+// Ack 0 acknowledges an OptionAck.
+//
+//	2 bytes   2 bytes
+//	| ACK   | Block # |
+type Ack uint16
+
+// MarshalBinary returns the packet. The error is always nil.
+func (a *Ack) MarshalBinary() ([]byte, error) { return appendHeader(nil, OpAck, uint16(*a)), nil }
+
+// UnmarshalBinary parses the packet. It ignores what follows the block number, since
+// switches and boards pad their packets.
+func (a *Ack) UnmarshalBinary(b []byte) error {
+	if err := wantPacket(b, OpAck, 4); err != nil {
+		return err
+	}
+	*a = Ack(number(b))
+	return nil
+}
+
 // ErrCode is the code of an ERROR packet, RFC 1350's appendix and RFC 2347.
-// It is an error of its own, so that errors.Is(err, ErrNotFound) recognizes one.
+// It is an error, so that errors.Is(err, ErrNotFound) recognizes one.
 type ErrCode uint16
 
 const (
@@ -67,8 +234,8 @@ const (
 	ErrOptions // RFC 2347: the options were refused
 )
 
-// String returns what the code means, in the words of the RFCs.
-func (c ErrCode) String() string {
+// Error returns what the code means, in the words of the RFCs.
+func (c ErrCode) Error() string {
 	names := [...]string{
 		"not defined", "file not found", "access violation",
 		"disk full or allocation exceeded", "illegal TFTP operation", "unknown transfer ID",
@@ -80,74 +247,11 @@ func (c ErrCode) String() string {
 	return fmt.Sprintf("error code %d", uint16(c))
 }
 
-// Error returns the same text as String.
-func (c ErrCode) Error() string { return c.String() }
-
-// Is makes the codes match what the os package would have said of a local file.
+// Is makes a code match the error that package os has for the same fault of a local file.
 func (c ErrCode) Is(target error) bool {
 	return c == ErrNotFound && target == fs.ErrNotExist ||
 		c == ErrAccessViolation && target == fs.ErrPermission ||
 		c == ErrFileExists && target == fs.ErrExist
-}
-
-// Data carries one block of the file; one shorter than the block size is the last.
-//
-//	2 bytes   2 bytes   n bytes
-//	| DATA  | Block # | Data    |
-type Data struct {
-	Block   uint16 // counts from 1, and starts again at 0 after 65,535
-	Payload []byte // 0 to 65,464 bytes
-}
-
-// AppendBinary appends the packet to b, and allocates nothing where b has the room.
-func (d *Data) AppendBinary(b []byte) ([]byte, error) {
-	if len(d.Payload) > MaxBlockSize {
-		return nil, fmt.Errorf("tftp: block %d of %d bytes, limit %d", d.Block, len(d.Payload), MaxBlockSize)
-	}
-	return append(appendHeader(b, OpData, d.Block), d.Payload...), nil
-}
-
-// MarshalBinary returns the packet.
-func (d *Data) MarshalBinary() ([]byte, error) { return d.AppendBinary(nil) }
-
-// UnmarshalBinary takes the packet apart. Payload is a part of b, not a copy: it is good
-// until b is used again.
-func (d *Data) UnmarshalBinary(b []byte) error {
-	switch {
-	case opCode(b) != OpData:
-		return fmt.Errorf("%w: %v in place of DATA", ErrMalformed, opCode(b))
-	case len(b) < 4 || len(b) > 4+MaxBlockSize:
-		return fmt.Errorf("%w: DATA of %d bytes, want 4 to %d", ErrMalformed, len(b), 4+MaxBlockSize)
-	}
-	d.Block, d.Payload = binary.BigEndian.Uint16(b[2:]), b[4:]
-	return nil
-}
-
-// Ack acknowledges a block, and with windows of more than one block all before it.
-// Ack 0 acknowledges an OptionAck.
-//
-//	2 bytes   2 bytes
-//	| ACK   | Block # |
-type Ack uint16
-
-// AppendBinary appends the packet to b. The error is always nil.
-func (a *Ack) AppendBinary(b []byte) ([]byte, error) {
-	return appendHeader(b, OpAck, uint16(*a)), nil
-}
-
-// MarshalBinary returns the packet. The error is always nil.
-func (a *Ack) MarshalBinary() ([]byte, error) { return a.AppendBinary(nil) }
-
-// UnmarshalBinary takes the packet apart.
-func (a *Ack) UnmarshalBinary(b []byte) error {
-	switch {
-	case opCode(b) != OpAck:
-		return fmt.Errorf("%w: %v in place of ACK", ErrMalformed, opCode(b))
-	case len(b) != 4:
-		return fmt.Errorf("%w: ACK of %d bytes, want 4", ErrMalformed, len(b))
-	}
-	*a = Ack(binary.BigEndian.Uint16(b[2:]))
-	return nil
 }
 
 // Err ends a transfer. *Err is an error: errors.As finds it in what Client.Get returns,
@@ -160,8 +264,7 @@ type Err struct {
 	Message string // for people; without a zero byte, and at most 511 bytes
 }
 
-// Error returns the code and the message, or what the code means where there is none.
-// What no terminal should print is left out.
+// Error returns the code and the printable part of the message, or what the code means.
 func (e *Err) Error() string {
 	printable := strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -169,54 +272,30 @@ func (e *Err) Error() string {
 		}
 		return r
 	}, e.Message)
-	return fmt.Sprintf("ERROR %d: %s", uint16(e.Code), cmp.Or(printable, e.Code.String()))
+	return fmt.Sprintf("ERROR %d: %s", uint16(e.Code), cmp.Or(printable, e.Code.Error()))
 }
 
 // Unwrap returns the code.
 func (e *Err) Unwrap() error { return e.Code }
 
-// AppendBinary appends the packet to b.
-func (e *Err) AppendBinary(b []byte) ([]byte, error) {
-	if len(e.Message) >= BlockSize {
-		return nil, fmt.Errorf("tftp: error message of %d bytes, limit %d", len(e.Message), BlockSize-1)
-	}
-	if strings.IndexByte(e.Message, 0) >= 0 {
-		return nil, fmt.Errorf("tftp: zero byte in the error message %.40q", e.Message)
-	}
-	return append(append(appendHeader(b, OpErr, uint16(e.Code)), e.Message...), 0), nil
-}
-
 // MarshalBinary returns the packet.
-func (e *Err) MarshalBinary() ([]byte, error) { return e.AppendBinary(nil) }
+func (e *Err) MarshalBinary() ([]byte, error) {
+	if len(e.Message) >= BlockSize || strings.IndexByte(e.Message, 0) >= 0 {
+		return nil, fmt.Errorf("tftp: error message %.40q of %d bytes, want at most %d and no zero byte", e.Message, len(e.Message), BlockSize-1)
+	}
+	return append(append(appendHeader(nil, OpErr, uint16(e.Code)), e.Message...), 0), nil
+}
 
-// UnmarshalBinary takes the packet apart. It keeps nothing of b.
+// UnmarshalBinary parses the packet and keeps nothing of b. Some peers leave out the zero
+// byte, or the code; whatever they send, an ERROR ends a transfer and is never answered.
 func (e *Err) UnmarshalBinary(b []byte) error {
-	if opCode(b) != OpErr {
-		return fmt.Errorf("%w: %v in place of ERROR", ErrMalformed, opCode(b))
+	if err := wantPacket(b, OpErr, 2); err != nil {
+		return err
 	}
-	if len(b) < 5 || len(b) > 4+BlockSize {
-		return fmt.Errorf("%w: ERROR of %d bytes, want 5 to %d", ErrMalformed, len(b), 4+BlockSize)
+	*e = Err{}
+	if len(b) >= 4 {
+		message, _, _ := bytes.Cut(b[4:min(len(b), DatagramSize)], []byte{0})
+		*e = Err{ErrCode(number(b)), string(message)}
 	}
-	message := b[4:]
-	if bytes.IndexByte(message, 0) != len(message)-1 {
-		return fmt.Errorf("%w: ERROR whose message does not end at its one zero byte", ErrMalformed)
-	}
-	e.Code = ErrCode(binary.BigEndian.Uint16(b[2:]))
-	e.Message = string(message[:len(message)-1])
 	return nil
-}
-
-// endOf returns what an ERROR says. Some peers forget the zero byte, or more: an ERROR
-// ends a transfer in any case, and is never answered.
-func endOf(b []byte) *Err {
-	if len(b) < 4 {
-		return &Err{Code: ErrUnknown}
-	}
-	message, _, _ := bytes.Cut(b[4:min(len(b), 4+BlockSize)], []byte{0})
-	return &Err{ErrCode(binary.BigEndian.Uint16(b[2:])), string(message)}
-}
-
-// appendHeader appends the four bytes that DATA, ACK and ERROR begin with.
-func appendHeader(b []byte, op OpCode, number uint16) []byte {
-	return append(b, byte(op>>8), byte(op), byte(number>>8), byte(number))
 }
