@@ -1,0 +1,15 @@
+//go:build !linux
+
+package fastudp
+
+import "net"
+
+// Copy with: fastudp.go.
+
+func listenPacket(network, address string) (net.PacketConn, error) {
+	return net.ListenPacket(network, address)
+}
+
+func listen(network, address string) (net.PacketConn, error) {
+	return net.ListenPacket(network, address)
+}
