@@ -95,6 +95,9 @@ func (c *blockConn) ReadBlocks(b []byte) (n, size int, from netip.AddrPort, err 
 		}
 	}
 	n, oobn, flags, from, err := c.ReadMsgUDPAddrPort(b, c.joinedFrom)
+	if err != nil {
+		return 0, 0, netip.AddrPort{}, err // n may be -1
+	}
 	size = n
 	// Nothing but GRO was asked for, so a control message is its.
 	if data := syscall.CmsgLen(0); oobn >= data+4 {
@@ -103,5 +106,5 @@ func (c *blockConn) ReadBlocks(b []byte) (n, size int, from netip.AddrPort, err 
 	if flags&syscall.MSG_TRUNC != 0 && size > 0 {
 		n -= n % size // a part of a datagram would pass for a short one
 	}
-	return n, size, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), err
+	return n, size, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), nil
 }

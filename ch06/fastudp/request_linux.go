@@ -35,9 +35,12 @@ func listen(network, address string) (net.PacketConn, error) {
 func (c *requestConn) ReadRequest(b []byte) (n int, from netip.AddrPort, local netip.Addr, err error) {
 	for {
 		n, oobn, _, from, err := c.ReadMsgUDPAddrPort(b, c.control)
+		if err != nil {
+			return 0, netip.AddrPort{}, netip.Addr{}, err // n may be -1
+		}
 		local, shared := destination(c.control[:oobn])
-		if err != nil || !shared {
-			return n, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), local, err
+		if !shared {
+			return n, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), local, nil
 		}
 	}
 }
