@@ -8,7 +8,7 @@ package fastudp
 
 import "net"
 
-// Copy with: fastudp_linux.go, fastudp_other.go.
+// Copy with: fastudp_linux.go, fastudp_other.go, request_linux.go.
 
 // ListenPacket opens a UDP socket for one transfer, as net.ListenPacket does. On Linux it
 // is a *net.UDPConn with two more methods, each for one goroutine at a time:

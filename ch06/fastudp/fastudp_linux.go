@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// Copy with: fastudp.go, fastudp_other.go, request_linux.go.
+// Copy with: request_linux.go.
 
 // From linux/udp.h and udp(7).
 const (

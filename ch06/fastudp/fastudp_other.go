@@ -4,8 +4,6 @@ package fastudp
 
 import "net"
 
-// Copy with: fastudp.go.
-
 func listenPacket(network, address string) (net.PacketConn, error) {
 	return net.ListenPacket(network, address)
 }

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// Copy with: fastudp.go, fastudp_linux.go, fastudp_other.go.
+// Copy with: fastudp_linux.go.
 
 // requestConn is the listening socket of a server.
 type requestConn struct {
