@@ -49,8 +49,8 @@ func listenPacket(network, address string) (net.PacketConn, error) {
 	}, nil
 }
 
-// WriteBlocks sends datagrams of size bytes each, the last perhaps shorter. After an error
-// some may have been sent, and none is sent twice.
+// WriteBlocks sends datagrams of size bytes each, the last perhaps shorter. After an error,
+// some may have been sent. None is sent twice.
 func (c *blockConn) WriteBlocks(b []byte, size int, to netip.AddrPort) error {
 	if size < 1 {
 		return fmt.Errorf("fastudp: datagrams of %d bytes, want at least 1", size)
@@ -73,17 +73,17 @@ func (c *blockConn) WriteBlocks(b []byte, size int, to netip.AddrPort) error {
 		b = b[n:]
 	}
 	if refused != nil && failed == nil {
-		// It was GSO that the kernel refused: EINVAL if the datagrams exceed the MTU, EIO if
-		// the device computes no checksums, EPERM in a sandbox. Such reasons stay.
+		// The kernel refused GSO, not the datagrams: EINVAL or EMSGSIZE if they exceed the
+		// MTU, EIO without checksum offload, EPERM in a sandbox. Such reasons stay.
 		c.gso = false
 	}
 	return failed
 }
 
 // ReadBlocks reads one datagram, or several from one sender that the kernel joined: each of
-// size bytes, the last perhaps shorter. The kernel begins to join at the first call whose b
-// has 64 KiB. From then on use ReadBlocks alone, always with such a b: a shorter one loses
-// the joined datagrams that do not fit whole. A single datagram is truncated, as in ReadFrom.
+// size bytes, the last perhaps shorter. Joining starts with the first b of at least 64 KiB.
+// After that, read only with ReadBlocks and such a b: joined datagrams that do not fit into
+// a shorter one are lost. A single datagram is truncated, as with ReadFrom.
 func (c *blockConn) ReadBlocks(b []byte) (n, size int, from netip.AddrPort, err error) {
 	if !c.asked && len(b) >= minRead {
 		c.asked = true
@@ -99,7 +99,7 @@ func (c *blockConn) ReadBlocks(b []byte) (n, size int, from netip.AddrPort, err 
 		return 0, 0, netip.AddrPort{}, err // n may be -1
 	}
 	size = n
-	// Nothing but GRO was asked for, so a control message is its.
+	// GRO is the only control message that this socket asks for.
 	if data := syscall.CmsgLen(0); oobn >= data+4 {
 		size = min(n, int(binary.NativeEndian.Uint32(c.joinedFrom[data:])))
 	}

@@ -8,8 +8,6 @@ import (
 	"syscall"
 )
 
-// Copy with: fastudp_linux.go.
-
 // requestConn is the listening socket of a server.
 type requestConn struct {
 	*net.UDPConn
