@@ -40,7 +40,7 @@ type receiver struct {
 	acked    int64            // the last block that was acknowledged as the end of a window
 	early    map[int64][]byte // blocks beyond a gap
 	held     int              // bytes in early
-	sent     time.Time        // when a packet was sent whose round trip can be measured
+	sent     time.Time        // when the packet was sent that the next block responds to; zero if unknown
 	gap      gap
 }
 
@@ -99,7 +99,8 @@ func (r *receiver) expired(now time.Time) error {
 		if !r.gap.since.IsZero() && r.gap.reported.IsZero() && now.Sub(r.gap.since) >= r.gapWait() {
 			r.gap.reported, r.gap.noted, r.gap.block = now, r.gap.since, r.expected
 			r.gap.late -= r.gap.late / 8
-			r.acknowledge(now, false)
+			r.acknowledge(now)
+			r.sent = now
 		}
 		return nil
 	}
@@ -117,8 +118,8 @@ func (r *receiver) expired(now time.Time) error {
 		r.sendRequest(now)
 		return nil
 	}
-	r.gap.since, r.gap.reported = time.Time{}, time.Time{}
-	r.acknowledge(now, false)
+	r.gap = gap{late: r.gap.late}
+	r.acknowledge(now)
 	return nil
 }
 
@@ -203,7 +204,8 @@ func (r *receiver) optionAck(b []byte, now time.Time) error {
 	r.granted = true
 	r.timer.progressed = now
 	r.measure(now)
-	r.acknowledge(now, true)
+	r.acknowledge(now)
+	r.sent = now
 	return nil
 }
 
@@ -243,7 +245,8 @@ func (r *receiver) data(b []byte, now time.Time) (done bool, err error) {
 		}
 	}
 	if err == nil && (done || r.expected-1 >= r.acked+int64(r.terms.windowSize)) {
-		r.acknowledge(now, true)
+		r.acknowledge(now)
+		r.sent, r.gap.block = now, 0
 	}
 	return done, err
 }
@@ -303,19 +306,16 @@ func (r *receiver) learn(late time.Duration) {
 
 // measure takes the round trip to a response that has just arrived.
 func (r *receiver) measure(now time.Time) {
-	if !r.sent.IsZero() {
+	late := !r.gap.reported.IsZero() && now.Sub(r.sent) < r.timer.shortest/2 // was on its way before
+	if !r.sent.IsZero() && !late {
 		r.timer.sample(now.Sub(r.sent))
-		r.sent = time.Time{}
 	}
+	r.sent = time.Time{}
 }
 
-// acknowledge acknowledges all blocks before the expected one; 0 accepts the options. If
-// they end a window, the response is a new block, and its round trip can be measured.
-func (r *receiver) acknowledge(now time.Time, window bool) {
+// acknowledge acknowledges all blocks before the expected one; 0 accepts the options.
+func (r *receiver) acknowledge(now time.Time) {
 	r.acked, r.sent = r.expected-1, time.Time{}
-	if window {
-		r.sent = now
-	}
 	b := appendHeader(make([]byte, 0, 4), OpAck, uint16(r.acked))
 	r.conn.send(b, len(b), r.server)
 	r.timer.start(now)
@@ -325,7 +325,7 @@ func (r *receiver) acknowledge(now time.Time, window bool) {
 // makes no progress.
 func (r *receiver) repeat(now time.Time) {
 	due := r.timer.due
-	r.acknowledge(now, false)
+	r.acknowledge(now)
 	r.timer.due = due
 }
 
@@ -333,10 +333,10 @@ func (r *receiver) repeat(now time.Time) {
 // The server's timer expires within that time if it waits about as long as this one.
 func (r *receiver) linger(b []byte) {
 	for end := time.Now().Add(min(3*r.timer.wait, time.Second)); ; {
-		n, _, from, err := r.conn.receive(b, end, false)
+		n, _, from, err := r.conn.receive(b, end, r.asked.windowSize > 1)
 		switch now := time.Now(); {
 		case err == nil && from == r.server && n >= 4 && opCode(b) == OpData && number(b) == uint16(r.acked):
-			r.acknowledge(now, false)
+			r.acknowledge(now)
 		case err != nil && (err != os.ErrDeadlineExceeded || !now.Before(end)):
 			return
 		}

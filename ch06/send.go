@@ -42,9 +42,13 @@ type sender struct {
 	next   int64  // the first block that was never sent
 	ended  bool   // the window holds the last block
 
-	passed time.Time // when block first was last sent
-	clean  bool      // nothing was sent twice since
-	asked  bool      // a repeated ACK was responded to since the last clean pass
+	passed time.Time     // when this pass over the window began
+	known  int64         // the first block that was never sent before this pass
+	hasty  time.Duration // how soon in this pass an ACK came that was taken for a late one
+	begun  time.Time     // when the first one did of those that the timer began
+	blind  bool          // the timer began this pass
+	asked  bool          // a repeated ACK was responded to since the last round trip
+	doubt  time.Duration // the last round trip, if the ACK was about the first of two copies
 
 	read                  int64 // bytes of the file
 	bytes, blocks, resent int64 // for the log: acknowledged, acknowledged, retransmitted
@@ -100,7 +104,10 @@ func (s *sender) end() int64 {
 func (s *sender) transmit() (acted bool, err error) {
 	for end := s.end(); s.at < end; {
 		if s.at == s.first {
-			s.passed, s.clean = time.Now(), s.first == s.next
+			s.passed, s.known, s.hasty = time.Now(), s.next, 0
+			if !s.blind {
+				s.begun = s.passed
+			}
 		}
 		b, size, n := s.window, len(s.window), int64(1) // the OACK
 		if s.first > 0 {
@@ -164,8 +171,17 @@ func (s *sender) await(ctx context.Context) error {
 			}
 			return errNoAck
 		}
-		s.at = s.first
+		s.blind = true
+		s.repeat()
 		return nil
+	}
+}
+
+// repeat begins another pass over the window.
+func (s *sender) repeat() {
+	s.at = s.first
+	if s.hasty > 0 {
+		s.timer.shortest = s.hasty // that ACK was not late: round trips are shorter
 	}
 }
 
@@ -209,26 +225,40 @@ func (s *sender) received(b []byte, from netip.AddrPort, now time.Time) (acted, 
 	// cannot be about what was sent less than a round trip ago; half the shortest is safe.
 	acked := int64(number(b) - uint16(s.first-1))
 	elapsed := now.Sub(s.passed)
+	if s.doubt > 0 && (acked == 0 || acked > s.next-s.first) {
+		s.timer.take(s.doubt) // two copies, two ACKs: the timer was too fast
+		s.doubt = 0
+	}
 	switch {
 	case acked > s.next-s.first:
 		return false, false, nil // stale, or never sent
 	case acked == 0:
-		if s.first == 0 || s.asked || elapsed <= s.explained() {
+		if s.first == 0 || elapsed <= s.explained() || s.asked && elapsed <= s.timer.timeout() {
 			return false, false, nil
 		}
-		s.asked, s.at = true, s.first
+		s.asked = true
+		s.repeat()
 		return true, false, nil
 	}
 	full = s.first+acked == s.next
-	if s.clean && s.at == s.next {
-		s.timer.sample(elapsed)
-		s.asked = false
+	fresh := s.first+acked > s.known
+	current := fresh || elapsed >= s.timer.shortest/2 // the ACK is about this pass
+	if current && s.at == s.next {
+		s.asked, s.doubt = false, 0
+		if s.blind && !fresh {
+			s.doubt = now.Sub(s.begun)
+		} else {
+			s.timer.sample(elapsed)
+		}
+		s.timer.wait, s.blind = s.timer.timeout(), false
 	}
 	s.acknowledge(acked)
-	if !full && elapsed > s.timer.shortest/2 {
-		s.at = s.first // a gap: RFC 7440 section 4 goes back to it
-	}
 	s.at = max(s.at, s.first)
+	if current && !full {
+		s.at = s.first // a gap: RFC 7440 section 4 goes back to it
+	} else if !current {
+		s.hasty = elapsed
+	}
 	s.timer.progressed = now
 	s.state.flowing.Store(true)
 	s.state.silent.Store(now.Add(2 * s.timer.wait).UnixNano())
@@ -278,7 +308,7 @@ func (s *sender) fill() error {
 		case err == io.EOF:
 			s.ended = true
 			if s.state.flowing.Load() {
-				s.timer.patience = min(s.timer.patience, lastWait)
+				s.timer.patience, s.timer.ceiling = min(s.timer.patience, lastWait), min(s.timer.ceiling, lastWait/10)
 			}
 		case err != nil:
 			return fmt.Errorf("read: %w", err)

@@ -19,14 +19,27 @@ type timer struct {
 	smoothed time.Duration // average round trip; 0 until one was measured
 	varied   time.Duration // its mean deviation
 	shortest time.Duration // the shortest one
+	outliers int           // much longer ones in a row
 
 	progressed time.Time // when the peer last made progress
 	due        time.Time // when the timer expires
 }
 
 // sample takes a round trip into account. Karn's rule: it must not be that of a packet
-// that was retransmitted, since nobody knows which of the two was acknowledged.
+// that was retransmitted, since nobody knows which of the two was acknowledged. Nor may it
+// be one after which the peer's own timer made it respond: a much longer one than before
+// counts only if it is not the exception.
 func (t *timer) sample(d time.Duration) {
+	if t.smoothed > 0 && d > t.smoothed+max(minWait, 4*t.varied) {
+		if t.outliers++; t.outliers < 8 {
+			return
+		}
+	}
+	t.take(d)
+}
+
+// take is sample for a round trip that is beyond doubt.
+func (t *timer) take(d time.Duration) {
 	d = max(d, 1)
 	if t.smoothed == 0 {
 		t.smoothed, t.varied, t.shortest = d, d/2, d
@@ -35,7 +48,15 @@ func (t *timer) sample(d time.Duration) {
 		t.smoothed = (7*t.smoothed + d) / 8
 		t.shortest = min(t.shortest, d)
 	}
-	t.wait = min(t.smoothed+max(t.margin, 4*t.varied), t.ceiling)
+	t.wait, t.outliers = t.timeout(), 0
+}
+
+// timeout returns the wait that follows from the round trips.
+func (t *timer) timeout() time.Duration {
+	if t.smoothed == 0 {
+		return t.wait
+	}
+	return min(t.smoothed+max(t.margin, 4*t.varied), t.ceiling)
 }
 
 // start lets the timer run from now.
