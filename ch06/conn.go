@@ -121,9 +121,9 @@ func (c *conn) receive(b []byte, due time.Time, many bool) (n, size int, from ne
 	}
 }
 
-// pending receives a datagram that waits already; without one, ok is false.
-func (c *conn) pending(b []byte) (n int, from netip.AddrPort, ok bool) {
-	c.arm(time.Now().Add(time.Microsecond)) // a deadline that has passed would read nothing
+// poll receives a datagram that has arrived or arrives within wait, or else ok is false.
+func (c *conn) poll(b []byte, wait time.Duration) (n int, from netip.AddrPort, ok bool) {
+	c.arm(time.Now().Add(max(wait, time.Microsecond))) // a deadline that has passed would read nothing
 	n, _, from, err := c.receive(b, c.armed, false)
 	return n, from, err == nil
 }

@@ -220,8 +220,8 @@ func (r *receiver) data(b []byte, now time.Time) (done bool, err error) {
 	switch ahead := int64(int16(number(b) - uint16(r.expected))); {
 	case ahead > 0:
 		r.keep(r.expected+ahead, payload)
-		if r.gap.since.IsZero() {
-			r.gap.since = now
+		if g := &r.gap; g.since.IsZero() || !g.reported.IsZero() && now.Sub(g.reported) >= r.timer.shortest {
+			g.since, g.reported = now, time.Time{} // a new gap, or it was lost again
 		}
 		return false, nil
 	case ahead < 0:

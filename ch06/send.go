@@ -14,7 +14,7 @@ import (
 // Copy with: types.go, options.go, conn.go, timer.go.
 
 const (
-	burst    = 64 << 10        // bytes to send before looking for an ACK
+	oneBurst = 64 << 10        // bytes to send before looking for an ACK
 	lastWait = 5 * time.Second // patience if nothing but the last ACK is missing
 )
 
@@ -45,10 +45,10 @@ type sender struct {
 	passed time.Time     // when this pass over the window began
 	known  int64         // the first block that was never sent before this pass
 	hasty  time.Duration // how soon in this pass an ACK came that was taken for a late one
-	begun  time.Time     // when the first one did of those that the timer began
+	reach  int64         // how many blocks a pass usually brings
+	again  int           // more gaps of blocks sent before their pass than of others
 	blind  bool          // the timer began this pass
 	asked  bool          // a repeated ACK was responded to since the last round trip
-	doubt  time.Duration // the last round trip, if the ACK was about the first of two copies
 
 	read                  int64 // bytes of the file
 	bytes, blocks, resent int64 // for the log: acknowledged, acknowledged, retransmitted
@@ -71,7 +71,7 @@ func (s *sender) run(ctx context.Context, oack []byte) error {
 		s.window, s.first, s.at, s.next = oack, 0, 0, 0
 	}
 	now := time.Now()
-	s.timer.progressed = now
+	s.timer.progressed, s.reach = now, int64(s.terms.windowSize)
 	s.state.silent.Store(now.Add(min(s.timer.wait, time.Second)).UnixNano())
 	for {
 		if err := s.fill(); err != nil {
@@ -105,13 +105,11 @@ func (s *sender) transmit() (acted bool, err error) {
 	for end := s.end(); s.at < end; {
 		if s.at == s.first {
 			s.passed, s.known, s.hasty = time.Now(), s.next, 0
-			if !s.blind {
-				s.begun = s.passed
-			}
 		}
+		some, pause := s.burst()
 		b, size, n := s.window, len(s.window), int64(1) // the OACK
 		if s.first > 0 {
-			size, n = s.stride, min(end-s.at, int64(max(1, burst/s.stride)))
+			size, n = s.stride, min(end-s.at, some)
 			from := int(s.at-s.first) * size
 			b = b[from:min(len(b), from+int(n)*size)]
 		}
@@ -120,13 +118,25 @@ func (s *sender) transmit() (acted bool, err error) {
 		s.at += n
 		s.next = max(s.next, s.at)
 		if s.at < end {
-			if acted, err := s.look(); acted || err != nil {
+			if acted, err := s.look(pause); acted || err != nil {
 				return acted, err
 			}
 		}
 	}
 	s.timer.start(time.Now())
 	return false, nil
+}
+
+// burst returns how many blocks to send before looking for an ACK, and how long to wait for
+// it. A client that keeps no block beyond a gap needs all of them again, and misses blocks
+// that were sent before. Then much of a window would be sent for nothing: instead, a pass
+// pauses for a round trip after as many blocks as passes usually bring.
+func (s *sender) burst() (blocks int64, pause time.Duration) {
+	blocks = int64(max(1, oneBurst/s.stride))
+	if s.again > 1 {
+		return min(blocks, max(4, s.reach)), s.timer.smoothed + s.timer.varied
+	}
+	return blocks, 0
 }
 
 // await returns when there is something to send: the client has acknowledged blocks, asks
@@ -145,7 +155,7 @@ func (s *sender) await(ctx context.Context) error {
 				continue
 			}
 			if !full && s.terms.windowSize > 1 {
-				_, err = s.look() // a newer ACK may ask for less
+				_, err = s.look(0) // a newer ACK may ask for less
 			}
 			return err
 		case ctx.Err() != nil:
@@ -156,7 +166,7 @@ func (s *sender) await(ctx context.Context) error {
 		if again := s.state.again.Load(); again != nil {
 			// The client has repeated its request. If it is done with this transfer, its
 			// last ACK or its ERROR came before, and waits here. Otherwise it is a duplicate.
-			if acted, err := s.look(); acted || err != nil {
+			if acted, err := s.look(0); acted || err != nil {
 				return err
 			}
 			s.state.again.CompareAndSwap(again, nil)
@@ -190,10 +200,11 @@ func (s *sender) finishing() bool {
 	return s.ended && s.next == s.end() && s.state.flowing.Load()
 }
 
-// look processes the packets that wait. It reports whether they change what to send.
-func (s *sender) look() (acted bool, err error) {
-	for {
-		n, from, ok := s.conn.pending(s.ack[:])
+// look processes the packets that have arrived, or arrive within wait if none has. It
+// reports whether they change what to send.
+func (s *sender) look(wait time.Duration) (acted bool, err error) {
+	for ; ; wait = 0 {
+		n, from, ok := s.conn.poll(s.ack[:], wait)
 		if !ok {
 			return acted, nil
 		}
@@ -225,10 +236,6 @@ func (s *sender) received(b []byte, from netip.AddrPort, now time.Time) (acted, 
 	// cannot be about what was sent less than a round trip ago; half the shortest is safe.
 	acked := int64(number(b) - uint16(s.first-1))
 	elapsed := now.Sub(s.passed)
-	if s.doubt > 0 && (acked == 0 || acked > s.next-s.first) {
-		s.timer.take(s.doubt) // two copies, two ACKs: the timer was too fast
-		s.doubt = 0
-	}
 	switch {
 	case acked > s.next-s.first:
 		return false, false, nil // stale, or never sent
@@ -244,19 +251,29 @@ func (s *sender) received(b []byte, from netip.AddrPort, now time.Time) (acted, 
 	fresh := s.first+acked > s.known
 	current := fresh || elapsed >= s.timer.shortest/2 // the ACK is about this pass
 	if current && s.at == s.next {
-		s.asked, s.doubt = false, 0
-		if s.blind && !fresh {
-			s.doubt = now.Sub(s.begun)
-		} else {
+		s.asked = false
+		if !s.blind || fresh {
 			s.timer.sample(elapsed)
 		}
-		s.timer.wait, s.blind = s.timer.timeout(), false
+		if !s.blind || s.timer.usual(elapsed) {
+			s.timer.wait = s.timer.timeout()
+		} // else the timer may be too fast: wait for longer once, to see
+		s.blind = false
 	}
 	s.acknowledge(acked)
 	s.at = max(s.at, s.first)
-	if current && !full {
+	switch {
+	case full:
+		s.reach = (s.reach + int64(s.terms.windowSize)) / 2
+	case current:
+		s.reach = (s.reach + acked) / 2
+		if s.first < s.known {
+			s.again = min(s.again+1, 4)
+		} else {
+			s.again = max(s.again-1, 0)
+		}
 		s.at = s.first // a gap: RFC 7440 section 4 goes back to it
-	} else if !current {
+	default:
 		s.hasty = elapsed
 	}
 	s.timer.progressed = now

@@ -27,19 +27,13 @@ type timer struct {
 
 // sample takes a round trip into account. Karn's rule: it must not be that of a packet
 // that was retransmitted, since nobody knows which of the two was acknowledged. Nor may it
-// be one after which the peer's own timer made it respond: a much longer one than before
+// be one after which the peer's own timer made it respond: a much longer one than usual
 // counts only if it is not the exception.
 func (t *timer) sample(d time.Duration) {
-	if t.smoothed > 0 && d > t.smoothed+max(minWait, 4*t.varied) {
-		if t.outliers++; t.outliers < 8 {
-			return
-		}
+	if !t.usual(d) && t.outliers < 3 {
+		t.outliers++
+		return
 	}
-	t.take(d)
-}
-
-// take is sample for a round trip that is beyond doubt.
-func (t *timer) take(d time.Duration) {
 	d = max(d, 1)
 	if t.smoothed == 0 {
 		t.smoothed, t.varied, t.shortest = d, d/2, d
@@ -49,6 +43,11 @@ func (t *timer) take(d time.Duration) {
 		t.shortest = min(t.shortest, d)
 	}
 	t.wait, t.outliers = t.timeout(), 0
+}
+
+// usual reports whether a round trip is not much longer than those before.
+func (t *timer) usual(d time.Duration) bool {
+	return t.smoothed == 0 || d <= t.smoothed+max(minWait/2, 4*t.varied)
 }
 
 // timeout returns the wait that follows from the round trips.
