@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// Copy with: types.go, options.go, conn.go, timer.go, receive.go.
+// Copy with: packets.go, options.go, conn.go, receive.go.
 
 // Client fetches files over TFTP (RFC 1350) in octet mode. It asks for the options
 // blksize, tsize and windowsize (RFC 2348, 2349, 7440), and works with servers that know

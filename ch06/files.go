@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// Copy with: types.go.
+// Copy with: packets.go.
 
 // openFile opens the file that a request names, and returns its size too. A name is bytes,
 // all but zero and slash; boot ROMs send it with a leading slash, with "..", which must

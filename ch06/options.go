@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Copy with: types.go.
+// Copy with: packets.go.
 
 // The names of the options, in lower case.
 const (

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Copy with: types.go, options.go, conn.go, timer.go.
+// Copy with: packets.go, options.go, conn.go.
 
 // mostEarly bounds the memory for blocks that came early, in bytes.
 const mostEarly = 4 << 20
@@ -68,7 +68,7 @@ func (r *receiver) run(ctx context.Context, b []byte) error {
 		if report := r.gap.since.Add(r.gapWait()); !r.gap.since.IsZero() && r.gap.reported.IsZero() && report.Before(due) {
 			due = report
 		}
-		n, size, from, err := r.conn.receive(b, due, r.asked.windowSize > 1)
+		n, size, from, err := r.conn.receive(b, due)
 		now, done := time.Now(), false
 		switch {
 		case err == nil && r.fromServer(from, b[:n]):
@@ -333,7 +333,7 @@ func (r *receiver) repeat(now time.Time) {
 // The server's timer expires within that time if it waits about as long as this one.
 func (r *receiver) linger(b []byte) {
 	for end := time.Now().Add(min(3*r.timer.wait, time.Second)); ; {
-		n, _, from, err := r.conn.receive(b, end, r.asked.windowSize > 1)
+		n, _, from, err := r.conn.receive(b, end)
 		switch now := time.Now(); {
 		case err == nil && from == r.server && n >= 4 && opCode(b) == OpData && number(b) == uint16(r.acked):
 			r.acknowledge(now)

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Copy with: types.go, options.go, conn.go, timer.go, send.go, files.go, sessions.go.
+// Copy with: packets.go, options.go, conn.go, send.go, files.go, sessions.go.
 
 // ErrServerClosed is what Serve and ListenAndServe return after Shutdown or Close.
 var ErrServerClosed = errors.New("tftp: server closed")
@@ -193,31 +193,31 @@ func (s *Server) opened(conn net.PacketConn) bool {
 	return true
 }
 
-// newListener makes a RequestConn of any net.PacketConn. What its address is bound to is
-// the local address of each request.
+// plainListener makes a RequestConn of any net.PacketConn. The local address of each request
+// is the one that the conn is bound to.
+type plainListener struct {
+	net.PacketConn
+	local netip.Addr // the zero Addr if it is bound to all
+}
+
 func newListener(conn net.PacketConn) RequestConn {
 	if l, ok := conn.(RequestConn); ok {
 		return l
 	}
-	l := plainListener{newConn(conn, nil).socket, netip.Addr{}}
-	if bound, err := netip.ParseAddrPort(conn.LocalAddr().String()); err == nil && !bound.Addr().IsUnspecified() {
-		l.local = bound.Addr().Unmap()
+	l := plainListener{PacketConn: conn}
+	if bound := addrPort(conn.LocalAddr()).Addr(); !bound.IsUnspecified() {
+		l.local = bound.Unmap()
 	}
 	return l
 }
 
-type plainListener struct {
-	addrPortConn
-	local netip.Addr
-}
-
 func (l plainListener) ReadRequest(b []byte) (int, netip.AddrPort, netip.Addr, error) {
-	n, from, err := l.ReadFromUDPAddrPort(b)
-	return n, from, l.local, err
+	n, from, err := l.ReadFrom(b)
+	return n, addrPort(from), l.local, err
 }
 
 func (l plainListener) Reply(b []byte, to netip.AddrPort, _ netip.Addr) error {
-	_, err := l.WriteToUDPAddrPort(b, to)
+	_, err := l.WriteTo(b, net.UDPAddrFromAddrPort(to))
 	return err
 }
 

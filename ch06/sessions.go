@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Copy with: types.go, options.go, conn.go, timer.go, send.go, files.go, server.go.
+// Copy with: packets.go, options.go, conn.go, send.go, files.go, server.go.
 
 const (
 	needed = 250 * time.Millisecond // a client's first ACK may take that long

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Copy with: types.go.
+// Copy with: packets.go.
 
 // Describe returns a packet in the words of the RFCs, on one line: as
 // "RRQ \"boot\" octet blksize=1428", "DATA 3 (1428 bytes)" or "ACK 3". Text of the peer is

@@ -23,7 +23,7 @@ import (
 	"network-programming-with-go/ch06/fastudp"
 )
 
-// Copy with: progress.go, ../fastudp, ../types.go, ../options.go, ../conn.go, ../timer.go, ../receive.go, ../client.go, ../trace.go.
+// Copy with: progress.go, ../fastudp, ../packets.go, ../options.go, ../conn.go, ../receive.go, ../client.go, ../trace.go.
 
 const usage = `tftp fetches a file over TFTP (RFC 1350).
 

@@ -22,7 +22,7 @@ import (
 	"network-programming-with-go/ch06/fastudp"
 )
 
-// Copy with: log.go, picture.svg, ../fastudp, ../types.go, ../options.go, ../conn.go, ../timer.go, ../send.go, ../files.go, ../server.go, ../sessions.go, ../trace.go.
+// Copy with: log.go, picture.svg, ../fastudp, ../packets.go, ../options.go, ../conn.go, ../send.go, ../files.go, ../server.go, ../sessions.go, ../trace.go.
 
 const usage = `tftpd serves files over TFTP (RFC 1350), read-only.
 
