@@ -49,7 +49,8 @@ type Server struct {
 
 	// MaxTransfers bounds the transfers at one time. 0 means 4096. A request beyond it gets
 	// no response, and its client retries, unless a transfer whose client seems to be gone,
-	// or that was never acknowledged as after a forged request, makes room.
+	// or that was never acknowledged as after a forged request, makes room. Beyond three
+	// quarters of the limit only a request that is repeated gets a response.
 	MaxTransfers int
 
 	// Refuse names options to leave out, for clients that mishandle them.
@@ -72,7 +73,8 @@ type Server struct {
 	sessions  map[netip.AddrPort]*session // by client
 	waiting   list.List                   // of sessions, oldest first, without some that flow
 	searched  time.Time                   // when no session was found whose client is gone
-	full      bool                        // the last request found no room
+	refused   time.Time                   // when it was last logged that there is no room
+	crowd     crowd                       // requests that found none
 	running   int                         // sessions, also those that were told to end
 
 	sessionsEnd sync.WaitGroup

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -18,8 +19,8 @@ import (
 // Copy with: packets.go, options.go, conn.go, send.go, files.go, server.go.
 
 const (
-	needed = 250 * time.Millisecond // a client's first ACK may take that long
-	gone   = 5 * time.Second        // a client that was silent for so long makes room
+	needed = time.Second     // a client's first ACK may take that long
+	gone   = 5 * time.Second // a client that was silent for so long makes room
 )
 
 var (
@@ -74,8 +75,8 @@ func (s *Server) handle(l RequestConn, b []byte, client netip.AddrPort, local ne
 
 // admit starts a session, which is known by its client and request. The same request is a
 // duplicate while its transfer flows. Any other one means that the client is done with the
-// old transfer: it was restarted, or has one port for all its files. If there is no room
-// for the first time in a row, admit returns the limit.
+// old transfer: it was restarted, or has one port for all its files. If there is no room,
+// admit returns the limit, to be logged now and then.
 func (s *Server) admit(q ReadReq, client netip.AddrPort, local netip.Addr) (limit int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,14 +97,45 @@ func (s *Server) admit(q ReadReq, client netip.AddrPort, local netip.Addr) (limi
 	}
 	limit = cmp.Or(s.MaxTransfers, 4096)
 	full := len(s.sessions) >= limit && !s.evict(now) || s.running >= 2*limit // some end late if the disk hangs
-	if full && !s.full {
-		s.full = true
+	if !full && len(s.sessions) >= max(64, limit*3/4) {
+		full = !s.crowd.repeats(client, q.Filename, now)
+	}
+	switch {
+	case !full:
+		s.start(q, client, local)
+	case now.Sub(s.refused) > 10*time.Second:
+		s.refused = now
 		return limit
 	}
-	if s.full = full; !full {
-		s.start(q, client, local)
-	}
 	return 0
+}
+
+// crowd tells requests that are repeated from forged ones, which seldom are: it is a Bloom
+// filter of those that got no response in the last 10 to 20 s.
+type crowd struct {
+	seed      maphash.Seed
+	now, then []uint64
+	turned    time.Time
+}
+
+const crowdBits = 1 << 23 // 1 MiB, for some 25,000 requests a second
+
+// repeats notes a request, and reports whether it was noted before.
+func (c *crowd) repeats(client netip.AddrPort, name string, now time.Time) bool {
+	if now.Sub(c.turned) > 10*time.Second {
+		if c.now == nil {
+			c.seed = maphash.MakeSeed()
+		}
+		c.then, c.now, c.turned = c.now, make([]uint64, crowdBits/64), now
+	}
+	bit := maphash.Comparable(c.seed, struct {
+		client netip.AddrPort
+		name   string
+	}{client, name}) % crowdBits
+	word, mask := bit/64, uint64(1)<<(bit%64)
+	seen := c.now[word]&mask != 0 || c.then != nil && c.then[word]&mask != 0
+	c.now[word] |= mask
+	return seen
 }
 
 // evict ends a session to make room: the oldest one that was never acknowledged, as after
