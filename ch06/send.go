@@ -63,7 +63,7 @@ type sender struct {
 type pass struct {
 	began  time.Time
 	known  int64         // the first block that was never sent before
-	blind  bool          // the timer began it
+	blind  bool          // blocks are sent twice that may have arrived
 	paused bool          // it took longer than a round trip
 	early  time.Duration // when an ACK came that was taken to be about the pass before
 }
@@ -279,11 +279,14 @@ func (s *sender) repeated(elapsed time.Duration) (acted bool) {
 	if s.terms.windowSize > 1 && s.timer.smoothed > 0 {
 		soon = s.timer.shortest / 2
 	}
-	if elapsed <= soon || s.asked && elapsed <= s.timer.timeout() {
+	if s.asked || s.timer.wait > s.timer.timeout() { // once is enough, and the timer may be too fast
+		soon = s.timer.wait
+	}
+	if elapsed <= soon {
 		return false
 	}
 	s.asked = true
-	s.goBack(false)
+	s.goBack(true)
 	return true
 }
 
@@ -317,7 +320,7 @@ func (s *sender) acknowledged(n int64, now time.Time) {
 
 	switch {
 	case s.first == s.next:
-		s.reach = (s.reach + int64(s.terms.windowSize)) / 2
+		s.reach, s.again = (s.reach+int64(s.terms.windowSize))/2, max(s.again-1, 0)
 	case current: // a gap, RFC 7440 section 4
 		s.reach = (s.reach + n) / 2
 		if s.first < s.pass.known {
