@@ -11,7 +11,7 @@ import (
 
 // Copy with: main.go, names.go, options.go, ../checksum.go.
 
-const maxLine = 64 << 20 // 64 MiB: much longer than any name
+const maxLine = 16 << 20 // 16 MiB: much longer than any name
 
 // The two forms of a line. A space and a mark follow the digest, or one space as BSD writes
 // it. The tag is ours and shasum's, openssl's, or openssl's older one.
@@ -60,7 +60,7 @@ func (s *summer) check(list string) bool {
 	}
 	switch {
 	case lines.Err() == bufio.ErrTooLong:
-		s.complain("%s: a line is longer than 64 MiB", shown)
+		s.complain("%s: a line is longer than 16 MiB", shown)
 		return false
 	case lines.Err() != nil:
 		s.complain("%s: read error", shown)

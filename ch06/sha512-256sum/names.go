@@ -22,7 +22,7 @@ var (
 // shell gets the name back: 'a b', "it's", 'a'$'\n'.
 func quote(name string) string {
 	const special = "!\"$&()*;<=>?[\\^`|"
-	quoted, escaping, printable := "", false, true
+	quoted, escaping, printable := []byte("'"), false, true
 	for rest := name; rest != ""; {
 		r, size := utf8.DecodeRuneInString(rest)
 		text := rest[:size]
@@ -43,7 +43,7 @@ func quote(name string) string {
 		case escaping:
 			text = "''" + text
 		}
-		quoted, escaping = quoted+text, escape
+		quoted, escaping = append(quoted, text...), escape
 	}
 	switch {
 	case printable && name != "" && name != "{" && name != "}" &&
@@ -53,7 +53,7 @@ func quote(name string) string {
 		!strings.ContainsAny(name[1:], "#~"):
 		return `"` + name + `"`
 	}
-	return "'" + quoted + "'"
+	return string(append(quoted, '\''))
 }
 
 // reason returns why, without the operation and the path that Go's errors add.
