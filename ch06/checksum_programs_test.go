@@ -109,6 +109,19 @@ func TestSumLongLines(t *testing.T) {
 	}
 }
 
+// Each list is closed when it was checked: more lists than a process may open files.
+func TestSumManyLists(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no POSIX shell")
+	}
+	program := command.Build(t, "./sha512-256sum")
+	cmd := exec.Command("sh", "-c", `ulimit -n 24; exec "$0" -c --quiet `+strings.Repeat("list ", 40), program)
+	cmd.Dir = programsDir(t, program)
+	if got, want := command.RunCmd(t, cmd), (command.Result{}); got != want {
+		t.Errorf("40 lists: %+v, want %+v", got, want)
+	}
+}
+
 // TestSumLikeGNU compares output, messages and exit status with those of GNU sha512sum.
 func TestSumLikeGNU(t *testing.T) {
 	gnu := programsGNU(t)
