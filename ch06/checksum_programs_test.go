@@ -92,7 +92,8 @@ func TestSumLongLines(t *testing.T) {
 		{"junk", strings.Repeat("x", 2<<20) + "\n" + abc + "  abc\n", "-c", 0, "sha512-256sum: WARNING: 1 line is improperly formatted"},
 		{"name", abc + "  " + strings.Repeat("x", 2<<20) + "\n" + abc + "  abc\n", "-c --status", 1, "sha512-256sum: xxxx"},
 		{"name with tag", "SHA512/256 (" + strings.Repeat("x", 2<<20) + ") = " + abc + "\n" + abc + "  abc\n", "-c --status", 1, "sha512-256sum: xxxx"},
-		{"above the limit", abc + "  abc\n" + strings.Repeat(" ", 17<<20) + abc + "  abc\n", "-c --status", 1,
+		{"at the limit", strings.Repeat(" ", 16<<20-len(abc+"  abc\n")) + abc + "  abc\n", "-c --status", 0, ""},
+		{"above the limit", abc + "  abc\n" + strings.Repeat(" ", 16<<20-len(abc+"  abc")) + abc + "  abc\n", "-c --status", 1,
 			"sha512-256sum: 'standard input': a line is longer than 16 MiB\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
