@@ -43,8 +43,8 @@ func TestSumCommand(t *testing.T) {
 		{"-t --tag abc new\nline", "", "SHA512/256 (abc) = $\n\\SHA512/256 (new\\nline) = $\n", "", 0},
 		{"-zb -- abc new\nline", "", "$ *abc\x00$ *new\nline\x00", "", 0},
 		{"abc missing . abc", "", "$  abc\n$  abc\n", sumMissing("missing") + "sha512-256sum: .: Is a directory\n", 1},
-		{"a\tb it's a{b} {} { } it's= ~a a~ a\v\x01b' \u00e9 \xff", "", "", sumMissing(
-			`'a'$'\t''b'`, `"it's"`, "a{b}", "{}", "'{'", "'}'", `'it'\''s='`, "'~a'", "a~", `'a'$'\v\001''b'\'''`, "\u00e9", `''$'\377'`), 1},
+		{"a\tb it's a{b} {} { } it's= ~a a~ a\v\x01b' b#' #' \u00e9 \xff", "", "", sumMissing(
+			`'a'$'\t''b'`, `"it's"`, "a{b}", "{}", "'{'", "'}'", `'it'\''s='`, "'~a'", "a~", `'a'$'\v\001''b'\'''`, `'b#'\'''`, `"#'"`, "\u00e9", `''$'\377'`), 1},
 
 		// Both forms of a line, also as shasum and openssl write them.
 		{"--check", "# a comment\n\n$  abc\n$ *abc\n$\t abc\n \t$  abc\r\n" + strings.ToUpper(sumABC) + "  abc\n" +
