@@ -74,10 +74,12 @@ func (c *requestConn) Reply(b []byte, to netip.AddrPort, local netip.Addr) error
 	var control []byte
 	switch local = local.Unmap(); {
 	case local.Is4():
-		data := append(make([]byte, 4, 12), local.AsSlice()...)
-		control = controlMessage(syscall.IPPROTO_IP, syscall.IP_PKTINFO, data[:12])
+		data := make([]byte, syscall.SizeofInet4Pktinfo)
+		copy(data[4:], local.AsSlice())
+		control = controlMessage(syscall.IPPROTO_IP, syscall.IP_PKTINFO, data)
 	case local.Is6():
-		data := append(local.AsSlice(), 0, 0, 0, 0)
+		data := make([]byte, syscall.SizeofInet6Pktinfo)
+		copy(data, local.AsSlice())
 		if link, err := net.InterfaceByName(local.Zone()); err == nil { // link-local needs it
 			binary.NativeEndian.PutUint32(data[16:], uint32(link.Index))
 		}
