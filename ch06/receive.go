@@ -37,7 +37,8 @@ type receiver struct {
 
 	received int64            // bytes
 	expected int64            // the next block
-	acked    int64            // the last block that was acknowledged as the end of a window
+	acked    int64            // the last block that was acknowledged
+	told     time.Time        // when
 	early    map[int64][]byte // blocks beyond a gap
 	held     int              // bytes in early
 	sent     time.Time        // when the packet was sent that the next block responds to; zero if unknown
@@ -228,13 +229,13 @@ func (r *receiver) data(b []byte, now time.Time) (done bool, err error) {
 		if r.expected+ahead == r.gap.block {
 			r.learn(now.Sub(r.gap.noted)) // it was late, not lost, and came twice
 		}
-		if ahead == -1 && r.expected > 1 && r.acked == r.expected-1 {
-			r.repeat(now) // the ACK was lost
+		if ahead == -1 && r.expected > 1 && r.acked == r.expected-1 && now.Sub(r.told) >= r.timer.shortest/2 {
+			r.repeat(now) // the ACK was lost: the server had the time to receive it
 		}
 		return false, nil
 	}
 	r.measure(now)
-	r.filled(now)
+	reported := r.filled(now)
 	for ok := true; ok; {
 		if done, err = r.deliver(payload); done || err != nil {
 			break
@@ -243,6 +244,9 @@ func (r *receiver) data(b []byte, now time.Time) (done bool, err error) {
 			r.held -= len(payload)
 			delete(r.early, r.expected)
 		}
+	}
+	if len(r.early) > 0 && !reported {
+		r.gap.since = now // another gap; if one was reported, the whole window comes again
 	}
 	if err == nil && (done || r.expected-1 >= r.acked+int64(r.terms.windowSize)) {
 		r.acknowledge(now)
@@ -282,21 +286,19 @@ func (r *receiver) keep(block int64, payload []byte) {
 // gapWait returns how long a missing block may be late.
 func (r *receiver) gapWait() time.Duration { return max(r.gap.late, r.timer.shortest/4) }
 
-// filled ends the gap, if there is one. A retransmission does not come sooner than a round
-// trip after the report: a block that does was late.
-func (r *receiver) filled(now time.Time) {
+// filled ends the gap, if there is one, and reports whether it was reported. A block that
+// comes sooner than a round trip after the report is not a retransmission: it was late.
+func (r *receiver) filled(now time.Time) (reported bool) {
 	g := &r.gap
 	if g.since.IsZero() {
-		return
+		return false
 	}
-	unreported := g.reported.IsZero()
-	if unreported || now.Sub(g.reported) < r.timer.shortest {
+	reported = !g.reported.IsZero()
+	if !reported || now.Sub(g.reported) < r.timer.shortest {
 		r.learn(now.Sub(g.since))
 	}
 	g.since, g.reported = time.Time{}, time.Time{}
-	if unreported && len(r.early) > 1 {
-		g.since = now // perhaps there is another one: the retransmission of a window fills all
-	}
+	return reported
 }
 
 // learn takes into account by how much a block was late.
@@ -315,7 +317,7 @@ func (r *receiver) measure(now time.Time) {
 
 // acknowledge acknowledges all blocks before the expected one; 0 accepts the options.
 func (r *receiver) acknowledge(now time.Time) {
-	r.acked, r.sent = r.expected-1, time.Time{}
+	r.acked, r.told, r.sent = r.expected-1, now, time.Time{}
 	b := appendHeader(make([]byte, 0, 4), OpAck, uint16(r.acked))
 	r.conn.send(b, len(b), r.server)
 	r.timer.start(now)
