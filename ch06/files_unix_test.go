@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
@@ -95,7 +96,13 @@ func TestDeviceIsNotOpened(t *testing.T) {
 }
 
 // filesUnixGet fetches a file of the folder dir over a network in memory.
-func filesUnixGet(t *testing.T, dir, name string) (string, error) {
+func filesUnixGet(t *testing.T, dir, name string) (got string, err error) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { got, err = filesUnixFetch(t, dir, name) })
+	return got, err
+}
+
+func filesUnixFetch(t *testing.T, dir, name string) (string, error) {
 	t.Helper()
 	root, err := os.OpenRoot(dir)
 	if err != nil {
