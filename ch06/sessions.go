@@ -96,10 +96,9 @@ func (s *Server) admit(q ReadReq, client netip.AddrPort, local netip.Addr) (limi
 		s.drop(c, errSuperseded)
 	}
 	limit = cmp.Or(s.MaxTransfers, 4096)
-	full := len(s.sessions) >= limit && !s.evict(now) || s.running >= 2*limit // some end late if the disk hangs
-	if !full && len(s.sessions) >= max(64, limit*3/4) {
-		full = !s.crowd.repeats(client, q.Filename, now)
-	}
+	full := len(s.sessions) >= max(64, limit*3/4) && !s.crowd.repeats(client, q.Filename, now) ||
+		s.running >= 2*limit || // some end late if the disk hangs
+		len(s.sessions) >= limit && !s.evict(now)
 	switch {
 	case !full:
 		s.start(q, client, local)
