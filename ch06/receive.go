@@ -32,7 +32,8 @@ type receiver struct {
 
 	server  netip.AddrPort // the port that responds
 	settled bool           // the server has responded
-	granted bool           // by an OACK
+	granted bool           // by an OACK of that port
+	regrant time.Time      // when the last such OACK came; zero if none did
 	other   netip.AddrPort // another address that responded
 
 	received int64            // bytes
@@ -113,7 +114,7 @@ func (r *receiver) expired(now time.Time) error {
 		}
 		return err
 	}
-	if !r.settled || r.expected == 1 && now.Sub(r.timer.progressed) > r.resend {
+	if !r.settled || r.expected == 1 && now.Sub(r.timer.progressed) > r.resend && now.Sub(r.regrant) > r.resend {
 		// A server that is flooded with requests may have forgotten one that it granted.
 		r.settled = false
 		r.sendRequest(now)
@@ -198,12 +199,16 @@ func (r *receiver) optionAck(b []byte, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if r.granted { // a server that only grants, over and over, makes no progress
-		r.repeat(now)
+	if r.granted {
+		if now.Sub(r.told) >= r.timer.shortest/2 { // the ACK was lost, as in data
+			r.repeat(now)
+		}
 		return nil
 	}
-	r.granted = true
-	r.timer.progressed = now
+	if r.regrant.IsZero() { // a server that only grants, over and over, makes no progress
+		r.timer.progressed = now
+	}
+	r.granted, r.regrant = true, now
 	r.measure(now)
 	r.acknowledge(now)
 	r.sent = now
