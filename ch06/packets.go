@@ -123,14 +123,20 @@ type OptionAck struct {
 }
 
 // MarshalBinary returns the packet.
-func (o *OptionAck) MarshalBinary() ([]byte, error) { return marshalStrings(OpOAck, nil, o.Options) }
+func (o *OptionAck) MarshalBinary() ([]byte, error) {
+	if len(o.Options) == 0 {
+		return nil, errors.New("tftp: option acknowledgment without options")
+	}
+	return marshalStrings(OpOAck, nil, o.Options)
+}
 
-// UnmarshalBinary parses the packet, as liberally as a ReadReq, and keeps nothing of b.
+// UnmarshalBinary parses the packet, as liberally as a ReadReq, and keeps nothing of b. It
+// ignores what is beyond 516 bytes.
 func (o *OptionAck) UnmarshalBinary(b []byte) error {
 	if err := wantPacket(b, OpOAck, 4); err != nil {
 		return err
 	}
-	o.Options = parseOptions(string(b[2:]))
+	o.Options = parseOptions(string(b[2:min(len(b), DatagramSize)]))
 	return nil
 }
 
@@ -245,7 +251,7 @@ func (e *Err) UnmarshalBinary(b []byte) error {
 	}
 	*e = Err{}
 	if len(b) >= 4 {
-		message, _, _ := bytes.Cut(b[4:min(len(b), DatagramSize)], []byte{0})
+		message, _, _ := bytes.Cut(b[4:min(len(b), DatagramSize-1)], []byte{0})
 		*e = Err{ErrCode(number(b)), string(message)}
 	}
 	return nil

@@ -106,8 +106,8 @@ func (s *sender) fill() error {
 	for end := s.end(); !s.ended && end < s.first+int64(s.terms.windowSize); end++ {
 		if cap(s.window)-len(s.window) < s.stride {
 			blocks := int64(s.terms.windowSize)
-			if s.terms.size >= 0 { // a small file needs less
-				blocks = min(blocks, (s.terms.size-s.read)/int64(s.terms.blockSize)+1+end-s.first)
+			if s.terms.size >= 0 { // a small file needs less; 0 may be an unknown size
+				blocks = min(blocks, max(0, s.terms.size-s.read)/int64(s.terms.blockSize)+1+end-s.first)
 			}
 			s.window = append(make([]byte, 0, int(blocks)*s.stride), s.window...)
 		}
