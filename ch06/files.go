@@ -13,59 +13,66 @@ import (
 	"syscall"
 )
 
-// Copy with: types.go.
+// Copy with: packets.go.
 
-// openFile returns the file that a request names, its size and what closes it. Names are
-// taken as boot ROMs send them: with a leading slash, with backslashes, with ".." that
-// must not lead out of the root. Its errors hold an *Err, ready to be sent.
-func openFile(fsys fs.FS, payload []byte, name string) (io.Reader, int64, func() error, error) {
-	if fsys == nil {
-		return bytes.NewReader(payload), int64(len(payload)), func() error { return nil }, nil
+// openFile opens the file that a request names, and returns its size too. A name is bytes,
+// all but zero and slash; boot ROMs send it with a leading slash, with "..", which must
+// not lead out of the root, or with backslashes. Its errors hold an *Err to send.
+func (s *Server) openFile(name string) (io.ReadCloser, int64, error) {
+	if s.Root == nil && s.FS == nil {
+		return io.NopCloser(bytes.NewReader(s.Payload)), int64(len(s.Payload)), nil
 	}
-	clean := strings.TrimPrefix(path.Clean("/"+strings.ReplaceAll(name, `\`, "/")), "/")
-	clean = cmp.Or(clean, ".") // the root itself
-	if !fs.ValidPath(clean) {
-		return nil, 0, nil, &Err{ErrNotFound, fmt.Sprintf("file not found: %.40q", name)}
+	clean := func(name string) string { return cmp.Or(path.Clean("/" + name)[1:], ".") }
+	file, size, err := s.openClean(clean(name))
+	if errors.Is(err, ErrNotFound) && strings.Contains(name, `\`) {
+		return s.openClean(clean(strings.ReplaceAll(name, `\`, "/")))
 	}
-	// Opening a pipe would wait for its other end, so what is no file is not opened.
-	info, err := fs.Stat(fsys, clean)
+	return file, size, err
+}
+
+func (s *Server) openClean(name string) (io.ReadCloser, int64, error) {
+	open, stat := func(name string) (fs.File, error) { return s.Root.Open(name) }, s.Root.Stat
+	if s.Root == nil {
+		open, stat = s.FS.Open, func(name string) (fs.FileInfo, error) { return fs.Stat(s.FS, name) }
+	}
+	// To open a pipe would wait for its other end.
+	info, err := stat(name)
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, 0, &Err{ErrAccessViolation, fmt.Sprintf("%.40q is not a regular file", name)}
+	}
 	if err != nil {
-		return nil, 0, nil, fileErr(clean, err)
+		return nil, 0, fileErr(name, err)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, 0, nil, &Err{ErrAccessViolation, fmt.Sprintf("%.40q is not a regular file", clean)}
-	}
-	file, err := fsys.Open(clean)
+	file, err := open(name)
 	if err != nil {
-		return nil, 0, nil, fileErr(clean, err)
+		return nil, 0, fileErr(name, err)
 	}
 	if info, err = file.Stat(); err != nil {
 		file.Close()
-		return nil, 0, nil, fileErr(clean, err)
+		return nil, 0, fileErr(name, err)
 	}
 	size := info.Size()
-	if size == 0 { // empty, or of unknown length, as below /proc
-		return file, 0, file.Close, nil
+	// A file that grows is sent with the size that was announced: clients may have made room
+	// for that and no more. Size 0 may also be an unknown one, as below /proc.
+	content := io.Reader(file)
+	if size > 0 {
+		content = io.LimitReader(file, size)
 	}
-	// A file that grows is sent as it was: clients may have made room for that and no more.
-	return io.LimitReader(file, size), size, file.Close, nil
+	return struct {
+		io.Reader
+		io.Closer
+	}{bufio.NewReaderSize(content, 32<<10), file}, size, nil
 }
 
 // fileErr tells a client what it may know: not the path on this machine, nor why.
 func fileErr(name string, err error) error {
-	answer := &Err{ErrAccessViolation, fmt.Sprintf("%.40q cannot be read", name)}
-	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) {
-		answer = &Err{ErrUnknown, "too busy to open a file, try again later"}
-	} else if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENAMETOOLONG) {
-		answer = &Err{ErrNotFound, fmt.Sprintf("file not found: %.40q", name)}
+	e := &Err{ErrAccessViolation, fmt.Sprintf("%.40q cannot be read", name)}
+	switch {
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOMEM):
+		e = &Err{ErrUnknown, "too busy to open a file, try again later"}
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrInvalid),
+		errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENAMETOOLONG):
+		e = &Err{ErrNotFound, fmt.Sprintf("file not found: %.40q", name)}
 	}
-	return fmt.Errorf("%w (%w)", answer, err)
-}
-
-// buffered saves a system call for each block where blocks are small.
-func buffered(file io.Reader, window int) io.Reader {
-	if _, ok := file.(*bytes.Reader); ok {
-		return file
-	}
-	return bufio.NewReaderSize(file, min(max(window, 32<<10), 64<<10))
+	return fmt.Errorf("%w (%w)", e, err)
 }

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// TestLengthExtension forges a digest. Somebody signs a message by SHA-512(key, message),
-// which is not how to do it (crypto/hmac is). An attacker who sees the message and the
-// digest, but never the key, appends to the message and computes the right digest of it:
-// a SHA-512 digest is all of the hash's state, so hashing just goes on from there.
+// TestLengthExtension forges a digest. A sender signs a message with SHA-512(key, message),
+// which is wrong: use crypto/hmac. An attacker who sees the message and the digest, but never
+// the key, appends to the message and computes the correct digest of the result. A SHA-512
+// digest is the complete state of the hash, so anybody can continue from it.
 //
 // A SHA-512/256 digest is half of the state. The same forgery has to guess the other 256
 // bits, and fails.
@@ -28,27 +28,29 @@ func TestLengthExtension(t *testing.T) {
 		{"SHA-512", sha512.New, true},
 		{"SHA-512/256", sha512.New512_256, false},
 	} {
-		sign := func(message []byte) []byte {
-			h := tt.new()
-			h.Write(key)
-			h.Write(message)
-			return h.Sum(nil)
-		}
-		digest := sign(message)
+		t.Run(tt.name, func(t *testing.T) {
+			sign := func(message []byte) []byte {
+				h := tt.new()
+				h.Write(key)
+				h.Write(message)
+				return h.Sum(nil)
+			}
+			digest := sign(message)
 
-		// From here on the attacker: digest, message and the key's length are known.
-		forged, padding := lengthExtend(t, tt.new(), digest, len(key)+len(message), appended)
-		longer := bytes.Join([][]byte{message, padding, appended}, nil)
+			// The attacker knows the digest, the message and the length of the key.
+			forged, padding := lengthExtend(t, tt.new(), digest, len(key)+len(message), appended)
+			longer := bytes.Join([][]byte{message, padding, appended}, nil)
 
-		if got := bytes.Equal(forged, sign(longer)); got != tt.forged {
-			t.Errorf("%s: the forgery passes: %t, want %t", tt.name, got, tt.forged)
-		}
-		t.Logf("%-12s forged %x…, right %x…", tt.name, forged[:8], sign(longer)[:8])
+			if got := bytes.Equal(forged, sign(longer)); got != tt.forged {
+				t.Errorf("the forged digest is correct: %t, want %t", got, tt.forged)
+			}
+			t.Logf("forged %x…, correct %x…", forged[:8], sign(longer)[:8])
+		})
 	}
 }
 
-// lengthExtend returns the digest of what has the given digest and length in bytes, its
-// padding, and appended.
+// lengthExtend continues a hash: it returns the digest of the input with the given digest
+// and length in bytes, followed by its padding and by appended.
 func lengthExtend(t *testing.T, h hash.Hash, digest []byte, length int, appended []byte) (sum, padding []byte) {
 	t.Helper()
 	// FIPS 180-4 section 5.1.2: a one bit, zeros, the length in bits as 16 bytes.
@@ -58,13 +60,13 @@ func lengthExtend(t *testing.T, h hash.Hash, digest []byte, length int, appended
 	}
 	padding = binary.BigEndian.AppendUint64(append(padding, make([]byte, 8)...), uint64(length)*8)
 
-	// The state as crypto/sha512 marshals it: 4 bytes of magic, the eight words, a block in
-	// which nothing waits, the number of bytes so far.
+	// The state as crypto/sha512 marshals it: 4 bytes of magic, eight words, an incomplete
+	// block (empty here), the number of bytes so far.
 	state, err := h.(encoding.BinaryMarshaler).MarshalBinary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	copy(state[4:4+64], digest) // what is shorter than 64 bytes leaves the rest to a guess
+	copy(state[4:4+64], digest) // the rest of a shorter digest is a guess
 	binary.BigEndian.PutUint64(state[len(state)-8:], uint64(length+len(padding)))
 	if err := h.(encoding.BinaryUnmarshaler).UnmarshalBinary(state); err != nil {
 		t.Fatal(err)

@@ -2,12 +2,13 @@ package ch06
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Copy with: types.go, request.go.
+// Copy with: packets.go.
 
 // The names of the options, in lower case.
 const (
@@ -21,71 +22,70 @@ const (
 type terms struct {
 	blockSize  int
 	windowSize int
-	timeout    time.Duration
-	size       int64 // of the file in bytes; -1 where it is not known
+	timeout    time.Duration // 0 if the client did not ask for one
+	size       int64         // of the file in bytes; -1 if it is not known
 }
 
-// grant answers a request's options: known ones with a valid value are accepted, values
-// above the server's limits are lowered to them, and all else is left out, as RFC 2347
-// section 3 wants it. The terms t are the server's defaults and the file's size.
-func grant(requested []Option, t *terms, maxBlockSize, maxWindowSize int) []Option {
+// plainTerms are those of a transfer without options.
+var plainTerms = terms{blockSize: BlockSize, windowSize: 1, size: -1}
+
+// grant returns the server's response to a request's options, and the terms that follow.
+// An unknown or refused option, or one with an invalid value, is left out, and a value
+// above a limit is lowered to it, RFC 2347 section 3.
+func grant(requested []Option, size int64, limits terms, refused []string) ([]Option, terms) {
+	t := plainTerms
+	t.size = size
 	var granted []Option
-	seen := map[string]bool{} // an option counts once
-	for _, option := range requested {
+	for i, option := range requested {
 		name := strings.ToLower(option.Name)
 		value, err := strconv.ParseUint(option.Value, 10, 63)
-		if err != nil || seen[name] {
-			continue
+		same := func(o Option) bool { return strings.EqualFold(o.Name, name) }
+		if err != nil || slices.Contains(refused, name) || slices.ContainsFunc(requested[:i], same) {
+			continue // an option counts once
 		}
 		switch {
 		case name == optionBlockSize && value >= 8 && value <= MaxBlockSize:
-			t.blockSize = min(int(value), maxBlockSize)
+			t.blockSize = min(int(value), limits.blockSize)
 			value = uint64(t.blockSize)
 		case name == optionWindowSize && value >= 1 && value <= 65535:
-			t.windowSize = min(int(value), maxWindowSize)
+			t.windowSize = min(int(value), limits.windowSize)
 			value = uint64(t.windowSize)
 		case name == optionTimeout && value >= 1 && value <= 255:
 			t.timeout = time.Duration(value) * time.Second
-		case name == optionTransferSize && t.size > 0:
-			// curl ends the transfer where 0 is announced, so an empty file's size is not.
-			value = uint64(t.size)
+		case name == optionTransferSize && size > 0:
+			// curl ends a transfer whose announced size is 0.
+			value = uint64(size)
 		default:
 			continue
 		}
-		seen[name] = true
 		granted = append(granted, Option{option.Name, strconv.FormatUint(value, 10)})
 	}
-	return granted
+	return granted, t
 }
 
-// accept checks the server's OptionAck against the request's options and changes t to
-// what was granted. The sizes must not be above what was asked for, since buffers were
-// made for that: RFC 2348 and RFC 7440 tell the client to end the transfer otherwise.
-func accept(granted, requested []Option, t *terms) error {
-	t.blockSize, t.windowSize = BlockSize, 1
+// accept returns the terms that follow from a server's OptionAck. Sizes must not exceed
+// what was asked for: RFC 2348 and RFC 7440 tell the client to end the transfer then.
+// Options that only inform are used if they are valid, and end nothing.
+func accept(granted []Option, asked terms) (terms, error) {
+	t := plainTerms
 	for _, option := range granted {
-		name := strings.ToLower(option.Name)
 		value, err := strconv.ParseUint(option.Value, 10, 63)
-		valid := false
-		for _, asked := range requested {
-			if asked.Name != name || err != nil {
-				continue
-			}
-			limit, _ := strconv.ParseUint(asked.Value, 10, 63) // our own digits
-			switch name {
-			case optionBlockSize:
-				t.blockSize, valid = int(value), value >= 8 && value <= limit
-			case optionWindowSize:
-				t.windowSize, valid = int(value), value >= 1 && value <= limit
-			case optionTimeout:
-				valid = value == limit
-			case optionTransferSize:
-				t.size, valid = int64(value), true
+		valid := true
+		switch strings.ToLower(option.Name) {
+		case optionBlockSize:
+			valid = err == nil && value >= 8 && value <= uint64(asked.blockSize)
+			t.blockSize = int(value)
+		case optionWindowSize:
+			valid = err == nil && value >= 1 && value <= uint64(asked.windowSize)
+			t.windowSize = int(value)
+		case optionTransferSize:
+			if err == nil {
+				t.size = int64(value)
 			}
 		}
 		if !valid {
-			return fmt.Errorf("%w: the server answered %.40q with %.40q, which was not asked for", ErrOptions, option.Name, option.Value)
+			return t, fmt.Errorf("%w: the server granted %s %.40q, limits %d and %d", ErrOptions, strings.ToLower(option.Name), option.Value, asked.blockSize, asked.windowSize)
 		}
 	}
-	return nil
+	return t, nil
 }

@@ -32,7 +32,7 @@ func TestRealClients(t *testing.T) {
 	}
 	defer root.Close()
 	var log bytes.Buffer // written to by transfers until Close
-	server := &ch06.Server{FS: root.FS(), Logger: slog.New(slog.NewTextHandler(&log, nil))}
+	server := &ch06.Server{Root: root, Logger: slog.New(slog.NewTextHandler(&log, nil))}
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +52,7 @@ func TestRealClients(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for _, client := range []struct {
+	for _, tt := range []struct {
 		name    string
 		wraps   bool // has blocks of 8 bytes, and fetches the last file
 		command func(name, to string) []string
@@ -82,18 +82,18 @@ func TestRealClients(t *testing.T) {
 			return []string{"busybox", "tftp", "-b", "1428", "-g", "-r", name, "-l", to, "127.0.0.1", port}
 		}},
 	} {
-		t.Run(client.name, func(t *testing.T) {
-			program := client.command("", "")[0]
+		t.Run(tt.name, func(t *testing.T) {
+			program := tt.command("", "")[0]
 			if _, err := exec.LookPath(program); err != nil {
 				t.Skipf("%s is not installed", program)
 			}
 			for name, size := range files {
-				if client.wraps != (name == "wraps") {
+				if tt.wraps != (name == "wraps") {
 					continue
 				}
 				to := filepath.Join(out, "got")
 				os.Remove(to) // from the client before; clients differ in whether they replace it
-				args := client.command(name, to)
+				args := tt.command(name, to)
 				if text, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
 					t.Errorf("%q: %v\n%s", args, err, text)
 					continue
@@ -101,7 +101,7 @@ func TestRealClients(t *testing.T) {
 				got, err := os.ReadFile(to)
 				want, _ := root.ReadFile(name) // written above
 				if os.IsNotExist(err) && size == 0 {
-					got, err = nil, nil // some make no file where nothing comes
+					got, err = nil, nil // some make no file if nothing comes
 				}
 				if err != nil || !bytes.Equal(got, want) {
 					t.Errorf("%q: %d bytes, %v, want %d", args, len(got), err, size)

@@ -1,6 +1,8 @@
 package ch06
 
 import (
+	"cmp"
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -8,12 +10,12 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// Copy with: types.go, request.go, options.go, sessions.go, files.go, transfer.go, link.go, lockstep_linux.go, lockstep_other.go, offload_linux.go, offload_other.go, arrival_linux.go, arrival_other.go.
+// Copy with: packets.go, options.go, conn.go, send.go, files.go, sessions.go.
 
 // ErrServerClosed is what Serve and ListenAndServe return after Shutdown or Close.
 var ErrServerClosed = errors.New("tftp: server closed")
@@ -21,25 +23,22 @@ var ErrServerClosed = errors.New("tftp: server closed")
 // Server serves files over TFTP (RFC 1350), read-only and in octet mode, with the options
 // blksize (RFC 2348), timeout and tsize (RFC 2349) and windowsize (RFC 7440).
 //
-// The zero value needs FS or Payload and nothing else. Fields must not be changed once
+// Set one of Root, FS and Payload; other fields may stay zero. Fields must not change once
 // the server runs; the methods are safe for concurrent use. TFTP neither encrypts nor
-// authenticates: whoever reaches the port reads every file, so use it in networks of your
-// own, for what has no secrets, and HTTPS or SFTP elsewhere.
+// authenticates: any host that reaches the port can read every file, so use it in networks
+// of your own, for what is not secret, and HTTPS or SFTP elsewhere.
 type Server struct {
-	// FS holds the files. Take os.Root's FS method for a folder: unlike os.DirFS, it
-	// follows no symbolic link that leads out of it.
-	FS fs.FS
+	Root    *os.Root // the folder to serve; links that lead out of it are refused
+	FS      fs.FS    // or other files, as an embed.FS
+	Payload []byte   // or these bytes, under every name
 
-	// Payload is served under every name, where FS is nil.
-	Payload []byte
-
-	// Retries is how often in a row a block is sent again before the client is given up.
-	// 0 means 5, a negative number none.
-	Retries int
-
-	// Timeout is the wait before a block is sent again, which doubles up to 8 s each time
-	// that it passes. A client's timeout option takes its place. 0 means 1 s.
+	// Timeout is the wait before the first retransmission, until a round trip was measured
+	// and unless the client asks for another one. 0 means 1 s.
 	Timeout time.Duration
+
+	// Patience is how long a client may make no progress. 0 means 30 s. A client that asks
+	// for a long timeout gets six times that, at most 2 minutes.
+	Patience time.Duration
 
 	// MaxBlockSize is the largest blksize that is granted, 512 to 65464 bytes. 0 means 65464.
 	MaxBlockSize int
@@ -48,25 +47,51 @@ type Server struct {
 	// 64. A transfer keeps blksize times windowsize in memory.
 	MaxWindowSize int
 
-	// MaxTransfers bounds the transfers at one time. A request beyond it is refused, unless
-	// many transfers have never been acknowledged, half of them all or at least 64 (but
-	// never less than 16), as in a flood of forged requests: then the oldest of those
-	// makes room, so that honest clients get in. 0 or less means 512.
+	// MaxTransfers bounds the transfers at one time. 0 means 4096. A request beyond it gets
+	// no response, and its client retries, unless a transfer whose client seems to be gone,
+	// or that was never acknowledged as after a forged request, makes room. Beyond three
+	// quarters of the limit only a request that is repeated gets a response.
 	MaxTransfers int
 
-	// Logger gets a line for each transfer that ends and each request refused. Nil is silent.
+	// Refuse names options to leave out, for clients that mishandle them.
+	Refuse []string
+
+	// Logger gets a line for each transfer that ends and each request that is refused. A
+	// transfer waits for its line to be written. Nil is silent.
 	Logger *slog.Logger
 
-	// ListenPacket opens the socket of a transfer. Nil means net.ListenPacket.
+	// ListenPacket opens the socket of a transfer, which may be a BlockConn. Nil means
+	// net.ListenPacket.
 	ListenPacket func(network, address string) (net.PacketConn, error)
+
+	// Trace, if set, sees each packet.
+	Trace TraceFunc
 
 	mu        sync.Mutex // guards what follows
 	closed    bool
 	listeners map[net.PacketConn]bool
 	sessions  map[netip.AddrPort]*session // by client
-	started   uint64                      // sessions, ever
-	running   atomic.Int32                // their goroutines, now; changed with mu held
-	idle      chan struct{}               // made when closed is set; closed when running is 0
+	waiting   list.List                   // of sessions, oldest first, without some that flow
+	searched  time.Time                   // when no session was found whose client is gone
+	refused   time.Time                   // when it was last logged that there is no room
+	crowd     crowd                       // requests that found none
+	running   int                         // sessions, also those that were told to end
+
+	sessionsEnd sync.WaitGroup
+}
+
+// A RequestConn is the listening socket of a host with several addresses. Serve uses it if
+// its conn is one: a client drops a response that comes from another address than the one
+// that it asked, RFC 1122 section 4.1.3.5.
+type RequestConn interface {
+	net.PacketConn
+
+	// ReadRequest also returns the local address that the request was sent to, or the zero
+	// Addr if it is not known.
+	ReadRequest(b []byte) (n int, from netip.AddrPort, local netip.Addr, err error)
+
+	// Reply sends b from the address local.
+	Reply(b []byte, to netip.AddrPort, local netip.Addr) error
 }
 
 // ListenAndServe listens on addr, as "127.0.0.1:6969", and calls Serve.
@@ -78,62 +103,45 @@ func (s *Server) ListenAndServe(addr string) error {
 	return s.Serve(conn)
 }
 
-// Serve answers the requests that arrive on conn, each from a port of its own, until the
-// server is closed. It closes conn. The error is never nil: ErrServerClosed after
+// Serve responds to the requests that arrive on conn, each from a port of its own, until
+// the server is closed. It closes conn. The error is never nil: ErrServerClosed after
 // Shutdown or Close, otherwise why conn can no longer be read.
 func (s *Server) Serve(conn net.PacketConn) error {
 	defer conn.Close()
-	if s.FS == nil && s.Payload == nil {
-		return errors.New("tftp: the server has neither FS nor Payload to serve")
+	if s.Root == nil && s.FS == nil && s.Payload == nil {
+		return errors.New("tftp: the server has no Root, FS or Payload to serve")
 	}
-	if !s.begin(conn) {
+	if !s.opened(conn) {
 		return ErrServerClosed
 	}
-	defer s.end(conn)
-
-	d, ok := conn.(datagramConn)
-	if !ok {
-		d = packetConn{conn}
-	}
-	// Where a request finds no room, its client asks again only after seconds. The system
-	// may grant less than room for thousands.
-	(&offload{conn: d}).receiveBuffer(4 << 20)
-	port := newArrival(d)
-	bound, _ := netip.ParseAddrPort(conn.LocalAddr().String()) // the zero Addr is none
-	b := make([]byte, 64<<10)                                  // what is longer than its buffer is an error on Windows
+	l := newListener(conn)
+	b := make([]byte, 64<<10) // some systems report a longer datagram as an error
 	for failures := 0; ; {
-		n, from, local, err := port.read(b)
+		n, from, local, err := l.ReadRequest(b)
 		if err == nil {
 			failures = 0
-			from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-			if !local.IsValid() && !bound.Addr().IsUnspecified() {
-				local = bound.Addr().Unmap()
-			}
-			s.arrived(port, b[:n], from, local)
+			s.handle(l, b[:n], netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), local)
 			continue
 		}
-		switch {
-		case s.isClosed():
+		if s.isClosed() {
 			return ErrServerClosed
-		case errors.Is(err, net.ErrClosed) || failures == 100:
+		}
+		if failures++; failures > 100 || errors.Is(err, net.ErrClosed) {
 			return fmt.Errorf("tftp: %w", err)
 		}
-		// Windows tells here that an earlier answer was not wanted. That any stranger can
-		// cause is no reason to end.
-		failures++
-		time.Sleep(min(time.Millisecond<<min(failures, 10), time.Second))
+		time.Sleep(min(time.Millisecond<<min(failures, 10), time.Second)) // for one that passes
 	}
 }
 
-// Shutdown stops taking requests and waits for the transfers to end. When ctx ends first
-// it returns ctx's cause, and transfers go on: Close ends them.
+// Shutdown stops taking requests and waits for the transfers to end. If ctx ends first it
+// returns ctx's cause, and transfers go on: Close ends them.
 func (s *Server) Shutdown(ctx context.Context) error {
-	idle := s.stop()
-	select {
-	case <-idle: // even if ctx has ended too
-		return nil
-	default:
-	}
+	s.close(nil)
+	idle := make(chan struct{})
+	go func() {
+		s.sessionsEnd.Wait()
+		close(idle)
+	}()
 	select {
 	case <-idle:
 		return nil
@@ -142,34 +150,28 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// Close stops taking requests, ends all transfers, telling their clients so, and waits
+// Close stops taking requests, ends all transfers with an ERROR to their clients, and waits
 // until their sockets and files are closed.
 func (s *Server) Close() error {
-	idle := s.stop()
-	s.mu.Lock()
-	for _, current := range s.sessions {
-		current.cancel(ErrServerClosed)
-	}
-	s.mu.Unlock()
-	<-idle
+	s.close(ErrServerClosed)
+	s.sessionsEnd.Wait()
 	return nil
 }
 
-// stop closes the listening sockets and returns what is closed after the last transfer.
-func (s *Server) stop() <-chan struct{} {
+// close closes the listening sockets and, if cause is not nil, ends the sessions.
+func (s *Server) close(cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.closed {
-		s.closed = true
-		s.idle = make(chan struct{})
-		if s.running.Load() == 0 {
-			close(s.idle)
-		}
-		for conn := range s.listeners {
-			conn.Close()
+	s.closed = true
+	for conn := range s.listeners {
+		conn.Close()
+	}
+	clear(s.listeners)
+	if cause != nil {
+		for _, c := range s.sessions {
+			c.cancel(cause)
 		}
 	}
-	return s.idle
 }
 
 func (s *Server) isClosed() bool {
@@ -178,8 +180,8 @@ func (s *Server) isClosed() bool {
 	return s.closed
 }
 
-// begin notes conn for stop to close. It reports false where stop has been.
-func (s *Server) begin(conn net.PacketConn) bool {
+// opened notes conn for close. It reports false if the server is closed.
+func (s *Server) opened(conn net.PacketConn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -193,10 +195,32 @@ func (s *Server) begin(conn net.PacketConn) bool {
 	return true
 }
 
-func (s *Server) end(conn net.PacketConn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.listeners, conn)
+// plainListener makes a RequestConn of any net.PacketConn. The local address of each request
+// is the one that the conn is bound to.
+type plainListener struct {
+	net.PacketConn
+	local netip.Addr // the zero Addr if it is bound to all
+}
+
+func newListener(conn net.PacketConn) RequestConn {
+	if l, ok := conn.(RequestConn); ok {
+		return l
+	}
+	l := plainListener{PacketConn: conn}
+	if bound := addrPort(conn.LocalAddr()).Addr(); !bound.IsUnspecified() {
+		l.local = bound.Unmap()
+	}
+	return l
+}
+
+func (l plainListener) ReadRequest(b []byte) (int, netip.AddrPort, netip.Addr, error) {
+	n, from, err := l.ReadFrom(b)
+	return n, addrPort(from), l.local, err
+}
+
+func (l plainListener) Reply(b []byte, to netip.AddrPort, _ netip.Addr) error {
+	_, err := l.WriteTo(b, net.UDPAddrFromAddrPort(to))
+	return err
 }
 
 func (s *Server) log(level slog.Level, message string, args ...any) {
@@ -205,10 +229,10 @@ func (s *Server) log(level slog.Level, message string, args ...any) {
 	}
 }
 
-// orDefault returns n, or fallback where n is 0.
-func orDefault[T int | time.Duration](n, fallback T) T {
-	if n == 0 {
-		return fallback
+// limits returns the largest sizes to grant.
+func (s *Server) limits() terms {
+	return terms{
+		blockSize:  max(BlockSize, min(cmp.Or(s.MaxBlockSize, MaxBlockSize), MaxBlockSize)),
+		windowSize: max(1, min(cmp.Or(s.MaxWindowSize, 64), 65535)),
 	}
-	return n
 }

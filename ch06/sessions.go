@@ -1,241 +1,280 @@
 package ch06
 
 import (
+	"cmp"
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
-// Copy with: types.go, request.go, options.go, server.go, files.go, transfer.go, link.go, lockstep_linux.go, lockstep_other.go, offload_linux.go, offload_other.go, arrival_linux.go, arrival_other.go.
+// Copy with: packets.go, options.go, conn.go, send.go, files.go, server.go.
 
-// flood is how many transfers may wait for their first acknowledgment before that looks
-// like an attack.
-const flood = 64
+const (
+	needed = time.Second     // a client's first ACK may take that long
+	gone   = 5 * time.Second // a client that was silent for so long makes room
+)
 
 var (
 	errEvicted    = errors.New("made room for another client")
-	errSuperseded = errors.New("the client began anew")
+	errSuperseded = errors.New("the client has made another request")
 )
 
 // session is a transfer as the server sees it.
 type session struct {
-	transfer
-	request ReadReq
-	raw     string     // the request's bytes
-	port    *arrival   // where it arrived
-	local   netip.Addr // to answer from; the zero Addr where it is not known
-	number  uint64     // sessions started before
-	cancel  context.CancelCauseFunc
-	next    *session // what the same client asked for meanwhile; guarded by Server.mu
-	wanted  bool     // next is no late copy, as far as one can know; likewise
-	repeats int      // of the request, while the client did not go on; likewise
+	transfer sender
+	ready    atomic.Bool // transfer has its socket
+	request  ReadReq
+	local    netip.Addr // to respond from; the zero Addr if it is not known
+	started  time.Time
+	place    *list.Element // in Server.waiting; nil if it is not there
+	cancel   context.CancelCauseFunc
 }
 
-// arrived deals with one datagram at the listening port. What is no request is dropped
-// without an answer, since two servers could answer each other for ever.
-func (s *Server) arrived(port *arrival, b []byte, client netip.AddrPort, local netip.Addr) {
+// handle deals with one datagram at the listening port. Packets other than requests are
+// ignored, since two servers could respond to each other forever.
+func (s *Server) handle(l RequestConn, b []byte, client netip.AddrPort, local netip.Addr) {
 	op := opCode(b)
 	if op != OpRRQ && op != OpWRQ || client.Port() == 0 {
 		return
 	}
-	next := &session{raw: string(b[:min(len(b), maxRequestSize+1)]), port: port, local: local}
-	refusal := s.judge(next, op, b, client)
-	if refusal == nil {
+	if s.Trace != nil {
+		s.Trace(false, client, b)
+	}
+	var q ReadReq
+	var refusal *Err
+	switch err := q.UnmarshalBinary(b); {
+	case op == OpWRQ:
+		refusal = &Err{ErrIllegalOp, "this server is read-only"}
+	case err != nil:
+		refusal = &Err{ErrIllegalOp, strings.TrimPrefix(err.Error(), ErrMalformed.Error()+": ")}
+	case !strings.EqualFold(q.Mode, "octet"):
+		refusal = &Err{ErrIllegalOp, fmt.Sprintf("mode %.20q: this server is octet-only", q.Mode)}
+	default:
+		if limit := s.admit(q, client, local); limit > 0 {
+			s.log(slog.LevelWarn, "no room for more transfers: requests get no response", "transfers", limit)
+		}
 		return
 	}
-	if answer, err := refusal.MarshalBinary(); err == nil {
-		port.reply(answer, client)
+	if packet, err := refusal.MarshalBinary(); err == nil {
+		l.Reply(packet, client, local) // if it is lost, the client retransmits
+		if s.Trace != nil {
+			s.Trace(true, client, packet)
+		}
 	}
-	s.log(slog.LevelWarn, "refused", "client", client, "file", next.request.Filename,
-		"code", int(refusal.Code), "reason", refusal.Message)
+	s.log(slog.LevelWarn, "refused", "client", client, "file", q.Filename, "code", int(refusal.Code), "reason", refusal.Message)
 }
 
-// judge returns why a request is refused, or nil.
-func (s *Server) judge(next *session, op OpCode, b []byte, client netip.AddrPort) *Err {
-	if op == OpWRQ {
-		return &Err{ErrIllegalOp, "this server is read-only"}
-	}
-	if err := next.request.UnmarshalBinary(b); err != nil {
-		return &Err{ErrIllegalOp, strings.TrimPrefix(err.Error(), ErrMalformed.Error()+": ")}
-	}
-	if mode := next.request.Mode; !strings.EqualFold(mode, "octet") {
-		return &Err{ErrIllegalOp, fmt.Sprintf("mode %.20q: this server is octet-only", mode)}
-	}
-	return s.admit(next, client)
-}
-
-// admit starts the session next, unless the client has one already or there are too many.
-func (s *Server) admit(next *session, client netip.AddrPort) *Err {
+// admit starts a session, which is known by its client and request. The same request is a
+// duplicate while its transfer flows. Any other one means that the client is done with the
+// old transfer: it was restarted, or has one port for all its files. If there is no room,
+// admit returns the limit, to be logged now and then.
+func (s *Server) admit(q ReadReq, client netip.AddrPort, local netip.Addr) (limit int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := time.Now()
 	if s.closed {
-		return &Err{ErrUnknown, "the server is shutting down"}
+		return 0
 	}
-	next.client = client
-	if current := s.sessions[client]; current != nil {
-		// The same request again was sent or delivered twice, and starts nothing, unless it
-		// comes once more while the client does not go on: as one that was restarted.
-		phase, insists := current.phase.Load(), false
-		if next.raw == current.raw {
-			if phase != stalled {
-				current.repeats = 0
-				return nil
+	if c := s.sessions[client]; c != nil {
+		same := q.Filename == c.request.Filename && slices.Equal(q.Options, c.request.Options)
+		if same && now.UnixNano() <= c.transfer.state.silent.Load() {
+			if c.ready.Load() {
+				c.transfer.state.again.Store(&q)
+				c.transfer.conn.wake() // to look whether it has just ended
 			}
-			current.repeats++
-			insists = current.repeats > 1
-			if !insists {
-				return nil
-			}
-		} else {
-			insists = current.next != nil && current.next.raw == next.raw
+			return 0
 		}
-		// Any other request is a new wish, and starts when the current transfer has ended:
-		// by the acknowledgment that is on its way when the last block is out, or at once if
-		// the client does not acknowledge it or insists. While the transfer flows it may be
-		// a late copy of what was fetched before, and then it starts nothing.
-		ending := current.ending.Load()
-		current.next = next
-		current.wanted = insists || phase != flowing || ending
-		if insists || phase != flowing && !ending {
-			current.cancel(errSuperseded)
-		}
-		return nil
+		s.drop(c, errSuperseded)
 	}
-	limit := orDefault(max(0, s.MaxTransfers), 512)
-	full := len(s.sessions) >= limit && !s.evict(limit)
-	if full || int(s.running.Load()) >= limit+4096 { // evicted ones end late where the FS hangs
-		return &Err{ErrUnknown, fmt.Sprintf("busy with %d transfers, try again later", limit)}
+	limit = cmp.Or(s.MaxTransfers, 4096)
+	full := len(s.sessions) >= max(64, limit*3/4) && !s.crowd.repeats(client, q.Filename, now) ||
+		s.running >= 2*limit || // some end late if the disk hangs
+		len(s.sessions) >= limit && !s.evict(now)
+	switch {
+	case !full:
+		s.start(q, client, local)
+	case now.Sub(s.refused) > 10*time.Second:
+		s.refused = now
+		return limit
 	}
-	s.start(next)
-	return nil
+	return 0
 }
 
-// evict ends the transfer that has waited longest for its first acknowledgment, where so
-// many wait that it can only be a flood of forged requests; mu is held. An honest client
-// answers long before as many requests as that have followed its own.
-func (s *Server) evict(limit int) bool {
-	var oldest *session
-	waiting := 0
-	for _, c := range s.sessions {
-		if c.phase.Load() == halfOpen {
-			waiting++
-			if oldest == nil || c.number < oldest.number {
-				oldest = c
-			}
+// crowd tells requests that are repeated from forged ones, which seldom are: it is a Bloom
+// filter of those that got no response in the last 10 to 20 s.
+type crowd struct {
+	seed      maphash.Seed
+	now, then []uint64
+	turned    time.Time
+}
+
+const crowdBits = 1 << 23 // 1 MiB, for some 25,000 requests a second
+
+// repeats notes a request, and reports whether it was noted before.
+func (c *crowd) repeats(client netip.AddrPort, name string, now time.Time) bool {
+	if now.Sub(c.turned) > 10*time.Second {
+		if c.now == nil {
+			c.seed = maphash.MakeSeed()
 		}
+		c.then, c.now, c.turned = c.now, make([]uint64, crowdBits/64), now
 	}
-	if waiting < min(flood, max(16, limit/2)) {
+	bit := maphash.Comparable(c.seed, struct {
+		client netip.AddrPort
+		name   string
+	}{client, name}) % crowdBits
+	word, mask := bit/64, uint64(1)<<(bit%64)
+	seen := c.now[word]&mask != 0 || c.then != nil && c.then[word]&mask != 0
+	c.now[word] |= mask
+	return seen
+}
+
+// evict ends a session to make room: the oldest one that was never acknowledged, as after
+// a forged request, or else one whose client is gone. A session that is younger than its
+// client may need is not ended. mu is held.
+func (s *Server) evict(now time.Time) bool {
+	for place := s.waiting.Front(); place != nil; place = s.waiting.Front() {
+		c := place.Value.(*session)
+		if !c.transfer.state.flowing.Load() {
+			if now.Sub(c.started) < needed {
+				break
+			}
+			s.drop(c, errEvicted)
+			return true
+		}
+		s.waiting.Remove(place)
+		c.place = nil
+	}
+	if now.Before(s.searched.Add(needed)) {
 		return false
 	}
-	oldest.cancel(errEvicted)
-	delete(s.sessions, oldest.client)
-	return true
+	s.searched = now
+	for _, c := range s.sessions {
+		if now.UnixNano() > c.transfer.state.silent.Load()+gone.Nanoseconds() {
+			s.drop(c, errEvicted)
+			s.searched = time.Time{} // there may be more
+			return true
+		}
+	}
+	return false
 }
 
-// start runs the session in a goroutine of its own; mu is held.
-func (s *Server) start(next *session) {
+// drop ends a session and forgets it. mu is held.
+func (s *Server) drop(c *session, cause error) {
+	c.cancel(cause)
+	if s.sessions[c.transfer.client] == c {
+		delete(s.sessions, c.transfer.client)
+	}
+	if c.place != nil {
+		s.waiting.Remove(c.place)
+		c.place = nil
+	}
+}
+
+// start runs a session in a goroutine of its own. mu is held.
+func (s *Server) start(q ReadReq, client netip.AddrPort, local netip.Addr) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	next.cancel = cancel
-	next.number = s.started
-	s.sessions[next.client] = next
-	s.started++
-	s.running.Add(1)
-	next.busy = &s.running
-	go s.serve(ctx, next) // finish is the last that it does, and Close waits for that
+	c := &session{request: q, local: local, started: time.Now(), cancel: cancel}
+	c.transfer.client = client
+	c.transfer.state.silent.Store(c.started.Add(time.Second).UnixNano())
+	c.place = s.waiting.PushBack(c)
+	s.sessions[client] = c
+	s.running++
+	s.sessionsEnd.Go(func() { s.run(ctx, c) })
 }
 
-// serve answers one request from a port of its own and logs how it went.
-func (s *Server) serve(ctx context.Context, c *session) {
-	defer s.finish(c)
-	start := time.Now()
-	err := s.transfer(ctx, c)
+// run responds to one request from a port of its own and logs how that went.
+func (s *Server) run(ctx context.Context, c *session) {
+	start, t := time.Now(), &c.transfer
+	err := s.send(ctx, c)
 	outcome, level := "done", slog.LevelInfo
 	if err != nil {
-		outcome, level = err.Error(), slog.LevelWarn
+		outcome = err.Error()
+		probe := t.blocks == 0 && errors.As(err, new(*Err)) // of the size, or of a name
+		if !probe && err != errNoLastAck && !errors.Is(err, ErrNotFound) {
+			level = slog.LevelWarn
+		}
 	}
-	s.log(level, "transfer", "client", c.client, "file", c.request.Filename, "bytes", c.bytes,
-		"blocks", c.blocks, "resent", c.resent, "duration", time.Since(start), "outcome", outcome)
+	s.mu.Lock()
+	current := s.sessions[t.client] == c
+	s.drop(c, nil)
+	if again := t.state.again.Load(); again != nil && current && !s.closed {
+		s.start(*again, t.client, c.local)
+	}
+	s.running--
+	s.mu.Unlock()
+	s.log(level, "transfer", "client", t.client, "file", c.request.Filename, "bytes", t.bytes,
+		"blocks", t.blocks, "blksize", t.terms.blockSize, "windowsize", t.terms.windowSize,
+		"resent", t.resent, "rtt", t.timer.smoothed, "duration", time.Since(start), "outcome", outcome)
 }
 
-// transfer opens the socket and the file, settles the options and sends the file.
-func (s *Server) transfer(ctx context.Context, c *session) error {
-	listen, network, host := s.ListenPacket, "udp4", ""
-	if listen == nil {
-		listen = net.ListenPacket
-	}
-	if c.client.Addr().Is6() {
-		network = "udp6"
-	}
-	if c.local.IsValid() {
-		host = c.local.String()
-	}
-	conn, err := listen(network, net.JoinHostPort(host, "0"))
+// send opens the socket and the file, agrees on the options and sends the file.
+func (s *Server) send(ctx context.Context, c *session) error {
+	t := &c.transfer
+	socket, err := s.listen(t.client, c.local)
 	if err != nil {
-		if busy, err := (&Err{ErrUnknown, "no port is free, try again later"}).MarshalBinary(); err == nil {
-			c.port.conn.WriteToUDPAddrPort(busy, c.client) // a courtesy
-		}
-		return fmt.Errorf("no port for the transfer: %w", err)
+		return fmt.Errorf("no socket for the transfer: %w", err) // the client will retry
 	}
-	defer conn.Close()
-	c.timeout = orDefault(max(0, s.Timeout), time.Second)
-	c.link = newLink(conn, c.timeout, max(0, orDefault(s.Retries, 5)))
+	defer socket.Close()
+	t.conn, t.terms = newConn(socket, s.Trace), plainTerms
+	c.ready.Store(true)
 
-	file, size, closeFile, err := openFile(s.FS, s.Payload, c.request.Filename)
+	file, size, err := s.openFile(c.request.Filename)
 	if refusal, ok := errors.AsType[*Err](err); ok {
-		c.sendErr(refusal.Code, refusal.Message, c.client)
+		t.conn.sendErr(refusal.Code, refusal.Message, t.client)
 		return err
 	}
-	defer closeFile() // only read: nothing is lost
+	defer file.Close()
 
-	c.terms = terms{BlockSize, 1, c.timeout, size}
-	granted := grant(c.request.Options, &c.terms,
-		max(8, min(orDefault(s.MaxBlockSize, MaxBlockSize), MaxBlockSize)),
-		max(1, min(orDefault(s.MaxWindowSize, 64), 65535)))
-	// A client that has not answered yet may be forged: its word does not bind us for
-	// minutes.
-	c.calm = min(c.timeout, max(maxWait, orDefault(s.Timeout, time.Second)))
-	c.wait = c.calm
-	c.file = buffered(file, c.blockSize*c.windowSize)
+	var granted []Option
 	var oack []byte
+	granted, t.terms = grant(c.request.Options, size, s.limits(), s.Refuse)
 	if len(granted) > 0 {
 		if oack, err = (&OptionAck{granted}).MarshalBinary(); err != nil {
 			return err
 		}
 	}
-	err = c.run(ctx, oack)
-	switch end, told := errors.AsType[*Err](err); {
-	case told:
-		return fmt.Errorf("ended by the client: %w", end)
-	case err == nil, err == errEvicted, err == errSuperseded:
-	case errors.Is(err, ErrServerClosed):
-		c.sendErr(ErrUnknown, "the server is shutting down", c.client)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.sendErr(ErrUnknown, "no acknowledgment came", c.client)
-	case errors.Is(err, net.ErrClosed):
+	wait := cmp.Or(t.terms.timeout, s.Timeout, time.Second)
+	t.timer = timer{
+		wait: wait, margin: 2 * minWait, // a client that retransmits comes first
+		ceiling:  cmp.Or(t.terms.timeout, max(wait, maxWait)),
+		patience: max(cmp.Or(s.Patience, 30*time.Second), min(6*t.terms.timeout, 2*time.Minute)),
+	}
+	t.file = file
+	err = t.run(ctx, oack)
+	switch {
+	case err == nil, err == errNoLastAck, err == errEvicted, err == errSuperseded, errors.Is(err, net.ErrClosed):
+	case errors.As(err, new(*Err)):
+		return fmt.Errorf("ended by the client: %w", err)
+	case err == ErrServerClosed:
+		t.conn.sendErr(ErrUnknown, "the server is shutting down", t.client)
+	case err == errNoAck:
+		t.conn.sendErr(ErrUnknown, "no acknowledgment came", t.client)
 	default:
-		c.sendErr(ErrUnknown, "the file cannot be read to its end", c.client)
+		t.conn.sendErr(ErrUnknown, "the file cannot be read to its end", t.client)
 	}
 	return err
 }
 
-// finish forgets the session and starts what its client asked for meanwhile.
-func (s *Server) finish(c *session) {
-	c.cancel(nil) // gives back what the context holds
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.sessions[c.client] == c {
-		delete(s.sessions, c.client)
-		if c.next != nil && c.wanted && !s.closed {
-			s.start(c.next)
-		}
+// listen opens the socket of a transfer.
+func (s *Server) listen(client netip.AddrPort, local netip.Addr) (net.PacketConn, error) {
+	listen, network, host := s.ListenPacket, "udp4", ""
+	if listen == nil {
+		listen = net.ListenPacket
 	}
-	if s.running.Add(-1) == 0 && s.closed {
-		close(s.idle)
+	if client.Addr().Is6() {
+		network = "udp6"
 	}
+	if local.IsValid() {
+		host = local.String()
+	}
+	return listen(network, net.JoinHostPort(host, "0"))
 }

@@ -3,224 +3,165 @@ package ch06_test
 import (
 	"bytes"
 	"errors"
-	"io"
 	"log/slog"
-	"net"
+	"net/netip"
 	"strings"
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"network-programming-with-go/ch06"
+	"network-programming-with-go/ch06/internal/packetnet"
 )
 
-// The same request twice, as after a lost or a slow answer, starts one transfer.
-func TestRepeatedRequest(t *testing.T) {
-	server := &ch06.Server{Payload: []byte("hello")}
-	log, addr := sessionsServe(t, server, sessionsDial(t))
-	conn := sessionsDial(t)
-	const request = "\x00\x01f\x00octet\x00"
-	for range 5 {
-		sessionsSend(t, conn, addr, request)
-	}
-	_, tid := sessionsReceive(t, conn)
-	sessionsSend(t, conn, tid, "\x00\x04\x00\x01")
-	if err := server.Shutdown(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(log.String(), "msg=transfer"); n != 1 {
-		t.Errorf("5 equal requests started %d transfers, want 1:\n%s", n, log)
-	}
-}
-
-// A client that asks for another file from the same port, as tftp-hpa does, gets it as soon
-// as the first transfer has ended, even where its last acknowledgment is overtaken.
-func TestNextRequestFromTheSamePort(t *testing.T) {
-	server := &ch06.Server{Payload: []byte("hello")}
-	log, addr := sessionsServe(t, server, sessionsDial(t))
-	conn := sessionsDial(t)
-	sessionsSend(t, conn, addr, "\x00\x01one\x00octet\x00")
-	_, first := sessionsReceive(t, conn)
-	sessionsSend(t, conn, addr, "\x00\x01two\x00octet\x00")
-	sessionsSend(t, conn, first, "\x00\x04\x00\x01")
-	_, second := sessionsReceive(t, conn)
-	sessionsSend(t, conn, second, "\x00\x04\x00\x01")
-	if err := server.Shutdown(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := log.String(); strings.Count(got, "outcome=done") != 2 {
-		t.Errorf("want both transfers done:\n%s", got)
-	}
-}
-
-// A request that comes late, a copy of one that has been answered, does not end what its
-// client fetches now.
-func TestLateCopyOfAnotherRequest(t *testing.T) {
-	server := &ch06.Server{Payload: make([]byte, 2*512+1), Timeout: time.Minute}
-	log, addr := sessionsServe(t, server, sessionsDial(t))
-	conn, other := sessionsDial(t), sessionsDial(t)
-	sessionsSend(t, conn, addr, "\x00\x01two\x00octet\x00")
-	_, tid := sessionsReceive(t, conn)
-	sessionsSend(t, conn, tid, "\x00\x04\x00\x01")
-	sessionsReceive(t, conn) // block 2
-	sessionsSend(t, conn, addr, "\x00\x01one\x00octet\x00")
-	sessionsSend(t, other, addr, "\x00\x02w\x00octet\x00")
-	sessionsReceive(t, other) // refused: the server has also read what came before
-	sessionsSend(t, conn, tid, "\x00\x04\x00\x02")
-	if b, from := sessionsReceive(t, conn); from.String() != tid.String() || string(b[:4]) != "\x00\x03\x00\x03" {
-		t.Errorf("after a late request %q came from %v, want block 3 from %v:\n%s", b[:4], from, tid, log)
-	}
-}
-
-// A client that was restarted and has its port again is served: it repeats its request.
-func TestRestartedClient(t *testing.T) {
-	server := &ch06.Server{Payload: make([]byte, 2*512+1), Timeout: 5 * time.Millisecond, Retries: 1000}
-	_, addr := sessionsServe(t, server, sessionsDial(t))
-	conn := sessionsDial(t)
-	const request = "\x00\x01f\x00octet\x00"
-	sessionsSend(t, conn, addr, request)
-	_, tid := sessionsReceive(t, conn)
-	sessionsSend(t, conn, tid, "\x00\x04\x00\x01")
-	for from := tid; from.String() == tid.String(); { // block 2, again and again
-		sessionsSend(t, conn, addr, request)
-		_, from = sessionsReceive(t, conn)
-	}
-}
-
-// Transfers beyond the limit are refused at once.
-func TestTransferLimit(t *testing.T) {
-	server := &ch06.Server{Payload: make([]byte, 2000), MaxTransfers: 2}
-	_, addr := sessionsServe(t, server, sessionsDial(t))
-	for range 2 {
-		conn := sessionsDial(t)
-		sessionsSend(t, conn, addr, "\x00\x01f\x00octet\x00")
-		sessionsReceive(t, conn)
-	}
-	late := sessionsDial(t)
-	sessionsSend(t, late, addr, "\x00\x01f\x00octet\x00")
-	if b, _ := sessionsReceive(t, late); !strings.Contains(string(b), "busy with 2 transfers") {
-		t.Errorf("the third transfer was answered with %.40q, want an ERROR", b)
-	}
-}
-
-// Thousands of requests that nobody ever acknowledges do not keep an honest client out: it
-// is served in their midst, again and again.
-func TestForgedRequests(t *testing.T) {
-	const size, rounds = 20_000, 25
-	server := &ch06.Server{Payload: make([]byte, size), MaxTransfers: 100}
-	log, addr := sessionsServe(t, server, &sessionsFlood{PacketConn: sessionsDial(t)})
-	for range rounds {
-		n, err := (&ch06.Client{}).Get(t.Context(), addr.String(), "f", io.Discard)
-		if err != nil || n != size {
-			t.Errorf("the honest client got %d bytes, %v, want %d", n, err, size)
-		}
-	}
-	server.Close() // always nil; ends the forged ones that are left
-	// The last 100 are still there, and the last 80 may have come too late.
-	if evicted := strings.Count(log.String(), "made room"); evicted < 80*rounds-180 {
-		t.Errorf("%d of %d forged transfers made room, want all but 180", evicted, 80*rounds)
-	} else {
-		t.Logf("%d of %d forged transfers made room", evicted, 80*rounds)
-	}
-}
-
-// sessionsFlood is a listening socket at which 80 forged requests come before each real
-// one. Their senders are ports of a loopback address where nobody listens.
-type sessionsFlood struct {
-	net.PacketConn
-	row, forged int // used by Serve alone
-}
-
-func (f *sessionsFlood) ReadFrom(b []byte) (int, net.Addr, error) {
-	if f.row == 80 {
-		f.row = 0
-		return f.PacketConn.ReadFrom(b)
-	}
-	f.row++
-	f.forged++
-	n := copy(b, "\x00\x01f\x00octet\x00blksize\x0065464\x00windowsize\x0064\x00")
-	return n, &net.UDPAddr{IP: net.IPv4(127, 66, 66, 66), Port: 1024 + f.forged}, nil
-}
-
-// 200 clients at once all get the file.
-func TestManyClients(t *testing.T) {
-	payload := bytes.Repeat([]byte("0123456789abcdef"), 1000)
-	server := &ch06.Server{Payload: payload}
-	_, addr := sessionsServe(t, server, sessionsDial(t))
-	var wg sync.WaitGroup
-	for range 200 {
-		wg.Go(func() {
-			var got bytes.Buffer
-			client := &ch06.Client{WindowSize: 4, Timeout: 3 * time.Second, Retries: 20}
-			if _, err := client.Get(t.Context(), addr.String(), "f", &got); err != nil || !bytes.Equal(got.Bytes(), payload) {
-				t.Errorf("Get = %d bytes, %v, want %d", got.Len(), err, len(payload))
-			}
+// TestRequestAgain has a client make a request, send more packets, and make another
+// request, over a network with a round trip of 2 ms. The second request is a duplicate, or
+// it starts a transfer at once.
+func TestRequestAgain(t *testing.T) {
+	const (
+		f      = "\x00\x01f\x00octet\x00"
+		ack1   = "\x00\x04\x00\x01"
+		ack2   = "\x00\x04\x00\x02"
+		refuse = "\x00\x05\x00\x00\x00"
+	)
+	for _, tt := range []struct {
+		name   string
+		size   int      // of the file; block 2 is the last of 600 bytes
+		sends  []string // after the first block; a request starts with f, others go to the transfer, and times are waits
+		starts bool
+		log    string // the outcome of the first transfer, once the second has started
+	}{
+		{"twice at once", 600, []string{f}, false, ""},
+		{"twice within the second that the first ACK may take", 600, []string{"990ms", f}, false, ""},
+		{"twice after a second of silence", 600, []string{"1100ms", f}, true, "the client has made another request"},
+		{"while blocks flow", 2000, []string{ack1, "3ms", f}, false, ""},
+		{"while blocks flow, and later than the retransmission", 2000, []string{ack1, "82ms", f}, false, ""},
+		{"when the client was silent for long", 2000, []string{ack1, "90ms", f}, true, "the client has made another request"},
+		{"right after the last ACK", 600, []string{ack1, "2ms", ack2, f}, true, "done"},
+		{"overtaken by the last ACK", 600, []string{ack1, "2ms", f, ack2}, true, "done"},
+		{"before the last ACK", 600, []string{ack1, "2ms", f, "100us", ack2}, false, ""},
+		{"after the last ACK", 600, []string{ack1, "2ms", ack2, "10s", f}, true, "done"},
+		{"right after an ERROR", 2000, []string{refuse, f}, true, "ended by the client: ERROR 0: not defined"},
+		{"after a later block's ERROR", 2000, []string{ack1, "2ms", refuse, f}, true, "ended by the client: ERROR 0: not defined"},
+		{"another file at once", 2000, []string{"\x00\x01g\x00octet\x00"}, true, "the client has made another request"},
+		{"other options at once", 2000, []string{f + "windowsize\x002\x00"}, true, "the client has made another request"},
+		{"another file while blocks flow", 2000, []string{ack1, "2ms", "\x00\x01g\x00octet\x00"}, true, "the client has made another request"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				network := &packetnet.Network{Delay: time.Millisecond}
+				server := &ch06.Server{Payload: make([]byte, tt.size)}
+				log, to := sessionsServe(t, network, server)
+				client := sessionsClient(t, network, "192.0.2.2:2000")
+				client.Send(to, f)
+				_, first := client.Receive()
+				for _, send := range tt.sends {
+					if wait, err := time.ParseDuration(send); err == nil {
+						time.Sleep(wait)
+					} else if strings.HasPrefix(send, "\x00\x01") {
+						client.Send(to, send)
+					} else {
+						client.Send(first, send)
+					}
+				}
+				started := time.Now()
+				for client.Pending() > 0 {
+					client.Receive()
+				}
+				time.Sleep(2*time.Millisecond + time.Microsecond) // fake: a round trip
+				starts := false
+				for client.Pending() > 0 {
+					if packet, from := client.Receive(); from != first {
+						starts = true
+						t.Logf("%s after %v", ch06.Describe([]byte(packet)), time.Since(started))
+					}
+				}
+				if starts != tt.starts {
+					t.Errorf("started a transfer: %t, want %t", starts, tt.starts)
+				}
+				synctest.Wait() // the log is written
+				if got := log.String(); tt.log != "" && (strings.Count(got, "msg=transfer") != 1 || !strings.Contains(got, tt.log)) {
+					t.Errorf("the log is %s, want %q", got, tt.log)
+				}
+			})
 		})
 	}
-	wg.Wait()
-	if err := server.Shutdown(t.Context()); err != nil {
-		t.Error(err)
-	}
 }
 
-// sessionsServe runs server until the test ends, and returns its log and address.
-func sessionsServe(t *testing.T, server *ch06.Server, conn net.PacketConn) (*sessionsLog, net.Addr) {
+// Five equal requests at once, as a nervous client sends them, make one transfer.
+func TestRepeatedRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := &packetnet.Network{}
+		server := &ch06.Server{Payload: []byte("hello")}
+		log, to := sessionsServe(t, network, server)
+		client := sessionsClient(t, network, "192.0.2.2:2000")
+		for range 5 {
+			client.Send(to, "\x00\x01f\x00octet\x00")
+		}
+		_, tid := client.Receive()
+		synctest.Wait()
+		client.Send(tid, "\x00\x04\x00\x01")
+		time.Sleep(time.Minute) // fake
+		synctest.Wait()         // the log is written
+		if got := log.String(); strings.Count(got, "outcome=done") != 1 || strings.Count(got, "\n") != 1 || client.Pending() != 0 {
+			t.Errorf("5 equal requests, %d more packets, want 1 transfer:\n%s", client.Pending(), got)
+		}
+	})
+}
+
+// One port for all files, as tftp-hpa and boot ROMs have it: each request is served at
+// once, though the last ACK of the file before is overtaken by it.
+func TestOnePortForAllFiles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := &packetnet.Network{Delay: time.Millisecond}
+		log, to := sessionsServe(t, network, &ch06.Server{Payload: []byte("hello")})
+		client := sessionsClient(t, network, "192.0.2.2:2000")
+		start := time.Now()
+		for range 20 {
+			client.Send(to, "\x00\x01f\x00octet\x00")
+			packet, tid := client.Receive()
+			if packet != "\x00\x03\x00\x01hello" {
+				t.Fatalf("got %q, want block 1", packet)
+			}
+			client.Send(tid, "\x00\x04\x00\x01")
+		}
+		if got := time.Since(start).Round(time.Millisecond); got != 40*time.Millisecond {
+			t.Errorf("20 files took %v, want 20 round trips, 40ms", got)
+		}
+		time.Sleep(time.Minute) // fake
+		synctest.Wait()         // the log is written
+		if got := log.String(); strings.Count(got, "outcome=done") != 20 {
+			t.Errorf("want 20 transfers that are done:\n%s", got)
+		}
+	})
+}
+
+// sessionsServe runs server until the test ends, in a bubble, and returns its log, to be
+// read after synctest.Wait, and its address.
+func sessionsServe(t *testing.T, network *packetnet.Network, server *ch06.Server) (*bytes.Buffer, netip.AddrPort) {
 	t.Helper()
-	log := &sessionsLog{}
-	server.Logger = slog.New(slog.NewTextHandler(log, nil))
+	listener, err := network.Listen("192.0.2.1:69")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := &bytes.Buffer{}
+	server.Logger, server.ListenPacket = slog.New(slog.NewTextHandler(log, nil)), network.ListenPacket
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(conn) }()
+	go func() { served <- server.Serve(listener) }()
 	t.Cleanup(func() {
 		server.Close() // always nil; waits for every transfer
 		if err := <-served; !errors.Is(err, ch06.ErrServerClosed) {
 			t.Errorf("Serve error = %v, want ErrServerClosed", err)
 		}
 	})
-	return log, conn.LocalAddr()
+	return log, listener.AddrPort()
 }
 
-func sessionsDial(t *testing.T) net.PacketConn {
+func sessionsClient(t *testing.T, network *packetnet.Network, addr string) *packetnet.Conn {
 	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	client, err := network.Listen(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
-}
-
-func sessionsSend(t *testing.T, conn net.PacketConn, to net.Addr, packet string) {
-	t.Helper()
-	if _, err := conn.WriteTo([]byte(packet), to); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func sessionsReceive(t *testing.T, conn net.PacketConn) ([]byte, net.Addr) {
-	t.Helper()
-	b := make([]byte, 2048)
-	conn.SetReadDeadline(time.Now().Add(10 * time.Second)) // bounds a failure; cannot fail: conn is open
-	n, from, err := conn.ReadFrom(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b[:n], from
-}
-
-// sessionsLog is a bytes.Buffer for several goroutines.
-type sessionsLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *sessionsLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *sessionsLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	return client
 }

@@ -13,41 +13,14 @@ import (
 	"testing/fstest"
 
 	"network-programming-with-go/ch06"
+	"network-programming-with-go/ch06/internal/command"
 )
 
 func TestTftpCommand(t *testing.T) {
-	t.Parallel()
-	program := filepath.Join(t.TempDir(), "tftp.exe") // the ending does no harm elsewhere
-	// go run keeps what it has linked, and has cp copy it; go build would link each time.
-	build := exec.Command("go", "run", "-exec", "cp", "./tftp", program)
-	if runtime.GOOS == "windows" { // which has no cp
-		build = exec.Command("go", "build", "-o", program, "./tftp")
-	}
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", build, err, out)
-	}
-	// A pass is cached by the files that go test saw opened: let it see the command.
-	if _, err := os.ReadDir("tftp"); err != nil {
-		t.Fatal(err)
-	}
+	program := command.Build(t, "./tftp")
 	content := bytes.Repeat([]byte("0123456789"), 10_000)
-	server := &ch06.Server{FS: fstest.MapFS{
-		"boot/kernel": &fstest.MapFile{Data: content, Mode: 0o444},
-		"empty":       &fstest.MapFile{Mode: 0o444},
-	}}
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go server.Serve(conn) // ends with Close
-	t.Cleanup(func() { server.Close() })
-	addr := conn.LocalAddr().String()
-
-	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { silent.Close() })
+	addr := tftpServe(t, content)
+	silent := tftpListen(t)
 
 	for _, tt := range []struct {
 		name   string
@@ -62,44 +35,41 @@ func TestTftpCommand(t *testing.T) {
 		{"backslashes", []string{addr, `boot\kernel`}, 0, "kernel", "", ""},
 		{"-o", []string{"-o", "out", addr, "boot/kernel"}, 0, "out", "", ""},
 		{"lock-step", []string{"-blksize", "512", "-windowsize", "1", "-o", "out", addr, "boot/kernel"}, 0, "out", "", ""},
+		{"-plain", []string{"-plain", "-o", "out", addr, "boot/kernel"}, 0, "out", "", ""},
+		{"-v", []string{"-v", "-o", "out", addr, "boot/kernel"}, 0, "out", "",
+			"-> RRQ \"boot/kernel\" octet tsize=0 blksize=1428 windowsize=64\n<- OACK tsize=100000 blksize=1428 windowsize=64\n-> ACK 0\n<- DATA 1 (1428 bytes)\n"},
+		{"-no-options", []string{"-v", "-no-options", "-o", "out", addr, "boot/kernel"}, 0, "out", "",
+			"-> RRQ \"boot/kernel\" octet\n<- DATA 1 (512 bytes)\n-> ACK 1\n"},
 		{"standard output", []string{"-o", "-", addr, "boot/kernel"}, 0, "", "0123456789", ""},
 		{"missing", []string{addr, "missing"}, 1, "", "", `file not found: "missing"`},
-		{"silent server", []string{"-timeout", "1ms", silent.LocalAddr().String(), "f"}, 1, "", "", "silent"},
+		{"silent server", []string{"-timeout", "1ms", "-patience", "50ms", silent.LocalAddr().String(), "f"}, 1, "", "", "no response for"},
 		{"no folder", []string{"-o", "no/folder", addr, "boot/kernel"}, 1, "", "", "no"},
-		{"no arguments", nil, 2, "", "", "want HOST:PORT and NAME"},
-		{"no port", []string{"127.0.0.1", "f"}, 2, "", "", "missing port"},
+		{"a folder", []string{"-o", ".", addr, "boot/kernel"}, 1, "", "", ". is a directory"},
+		{"no arguments", nil, 2, "", "", "0 arguments, want HOST[:PORT] and NAME (try tftp -h)"},
+		{"three arguments", []string{addr, "f", "g"}, 2, "", "", "3 arguments"},
 		{"unknown flag", []string{"-x", addr, "f"}, 2, "", "", "-x"},
-		{"block size", []string{"-blksize", "7", addr, "f"}, 2, "", "", "-blksize 7"},
-		{"window size", []string{"-windowsize", "0", addr, "f"}, 2, "", "", "-windowsize 0"},
-		{"timeout", []string{"-timeout", "-1s", addr, "f"}, 2, "", "", "-timeout -1s"},
+		{"block size 7", []string{"-blksize", "7", addr, "f"}, 2, "", "", "-blksize 7: want 8 to 65464"},
+		{"block size 65465", []string{"-blksize", "65465", addr, "f"}, 2, "", "", "-blksize 65465"},
+		{"window size 0", []string{"-windowsize", "0", addr, "f"}, 2, "", "", "-windowsize 0: want 1 to 32767"},
+		{"window size 32768", []string{"-windowsize", "32768", addr, "f"}, 2, "", "", "-windowsize 32768"},
+		{"timeout", []string{"-timeout", "-1s", addr, "f"}, 2, "", "", "-timeout -1s: want more than 0"},
+		{"patience", []string{"-patience", "0s", addr, "f"}, 2, "", "", "-patience 0s: want more than 0"},
 		{"no name to write to", []string{addr, "boot/.."}, 2, "", "", "use -o FILE"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			dir := t.TempDir()
-			var stdout, stderr bytes.Buffer
 			cmd := exec.Command(program, tt.args...)
-			cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
-			err := cmd.Run()
-			if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != tt.status {
-				t.Errorf("tftp %q: %v, want exit status %d; it printed %q", tt.args, err, tt.status, &stderr)
+			cmd.Dir = t.TempDir()
+			got := command.RunCmd(t, cmd)
+			if got.Status != tt.status {
+				t.Errorf("tftp %q: exit status %d, want %d; it printed %.200q", tt.args, got.Status, tt.status, got.Stderr)
 			}
-			if !strings.HasPrefix(stdout.String(), tt.stdout) || tt.stdout == "" && stdout.Len() > 0 {
-				t.Errorf("tftp %q printed %.40q, want %q", tt.args, &stdout, tt.stdout)
+			if !strings.HasPrefix(got.Stdout, tt.stdout) || tt.stdout == "" && got.Stdout != "" {
+				t.Errorf("tftp %q printed %.40q, want %q", tt.args, got.Stdout, tt.stdout)
 			}
-			if !strings.Contains(stderr.String(), tt.stderr) || tt.stderr == "" && stderr.Len() > 0 {
-				t.Errorf("tftp %q complained %q, want %q", tt.args, &stderr, tt.stderr)
+			if !strings.Contains(got.Stderr, tt.stderr) || tt.stderr == "" && got.Stderr != "" {
+				t.Errorf("tftp %q wrote to standard error %.300q, want %q", tt.args, got.Stderr, tt.stderr)
 			}
-			entries, err := os.ReadDir(dir)
-			switch {
-			case err != nil:
-				t.Error(err)
-			case tt.file == "" && len(entries) > 0:
-				t.Errorf("tftp %q left %v", tt.args, entries)
-			case tt.file != "":
-				if got, err := os.ReadFile(filepath.Join(dir, tt.file)); len(entries) != 1 || err != nil || !bytes.Equal(got, content) {
-					t.Errorf("tftp %q wrote %d bytes, %v, in %v, want the file alone", tt.args, len(got), err, entries)
-				}
-			}
+			tftpOnly(t, cmd.Dir, tt.file, content)
 		})
 	}
 
@@ -108,12 +78,10 @@ func TestTftpCommand(t *testing.T) {
 		if err := os.WriteFile(out, []byte("old"), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		if text, err := exec.Command(program, "-o", out, addr, "missing").CombinedOutput(); err == nil {
-			t.Errorf("no error for a missing file; it printed %q", text)
+		if got := command.Run(t, program, "-o", out, addr, "missing"); got.Status != 1 {
+			t.Errorf("exit status %d for a missing file, want 1; it printed %q", got.Status, got.Stderr)
 		}
-		if got, err := os.ReadFile(out); err != nil || string(got) != "old" {
-			t.Errorf("the file holds %.20q, %v, want what it did", got, err)
-		}
+		tftpOnly(t, filepath.Dir(out), "out", []byte("old"))
 	})
 
 	t.Run("through a link", func(t *testing.T) {
@@ -129,8 +97,8 @@ func TestTftpCommand(t *testing.T) {
 		if err := os.Symlink("target", link); err != nil {
 			t.Skipf("no links here: %v", err)
 		}
-		if out, err := exec.Command(program, "-o", link, addr, "boot/kernel").CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
+		if got := command.Run(t, program, "-o", link, addr, "boot/kernel"); got.Status != 0 {
+			t.Fatalf("exit status %d: %s", got.Status, got.Stderr)
 		}
 		if got, err := os.ReadFile(target); err != nil || !bytes.Equal(got, content) {
 			t.Errorf("the link's target has %d bytes, %v, want the file", len(got), err)
@@ -148,47 +116,66 @@ func TestTftpCommand(t *testing.T) {
 		if _, err := os.Stat("/dev/stdout"); err != nil {
 			t.Skip(err)
 		}
-		cmd := exec.Command(program, "-o", "/dev/stdout", addr, "boot/kernel")
-		out, err := cmd.Output() // a pipe: written to, not replaced
-		if err != nil || !bytes.Equal(out, content) {
-			t.Errorf("%d bytes, %v, want the file", len(out), err)
+		if got := command.Run(t, program, "-o", "/dev/stdout", addr, "boot/kernel"); got.Status != 0 || got.Stdout != string(content) {
+			t.Errorf("exit status %d and %d bytes in the pipe, want 0 and the file: %s", got.Status, len(got.Stdout), got.Stderr)
 		}
 	})
 
-	t.Run("interrupted", func(t *testing.T) {
-		if runtime.GOOS == "windows" {
-			t.Skip("no signals on windows")
-		}
-		tftpSignal(t, program, silent, syscall.SIGINT)
-		tftpSignal(t, program, silent, syscall.SIGHUP)
-	})
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(signal.String(), func(t *testing.T) {
+			if runtime.GOOS == "windows" {
+				t.Skip("no signals on windows")
+			}
+			server := tftpListen(t)
+			cmd := exec.Command(program, server.LocalAddr().String(), "f")
+			cmd.Dir = t.TempDir()
+			p := command.StartCmd(t, cmd)
+			if _, _, err := server.ReadFrom(make([]byte, 600)); err != nil { // it waits for a response
+				t.Fatal(err)
+			}
+			if got := p.Stop(t, signal); got.Status != 1 {
+				t.Errorf("after %v: exit status %d, want 1", signal, got.Status)
+			}
+			tftpOnly(t, cmd.Dir, "", nil)
+		})
+	}
 }
 
-// tftpSignal ends a client that waits for a server: it must leave nothing behind.
-func tftpSignal(t *testing.T, program string, silent net.PacketConn, ending syscall.Signal) {
+// tftpOnly checks that a folder holds one file alone, or none if name is empty.
+func tftpOnly(t *testing.T, dir, name string, content []byte) {
 	t.Helper()
-	dir := t.TempDir()
-	cmd := exec.Command(program, silent.LocalAddr().String(), "f")
-	cmd.Dir = dir
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for b := make([]byte, 600); ; { // until the request of this process has come
-		n, _, err := silent.ReadFrom(b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if entries, err := os.ReadDir(dir); err != nil || n > 0 && len(entries) == 1 {
-			break
+	entries, err := os.ReadDir(dir)
+	switch {
+	case err != nil:
+		t.Error(err)
+	case name == "" && len(entries) > 0:
+		t.Errorf("left behind: %v", entries)
+	case name != "":
+		if got, err := os.ReadFile(filepath.Join(dir, name)); len(entries) != 1 || err != nil || !bytes.Equal(got, content) {
+			t.Errorf("%d bytes, %v, in %v, want the file %s alone", len(got), err, entries, name)
 		}
 	}
-	if err := cmd.Process.Signal(ending); err != nil {
+}
+
+func tftpServe(t *testing.T, content []byte) string {
+	t.Helper()
+	server := &ch06.Server{FS: fstest.MapFS{"boot/kernel": {Data: content, Mode: 0o444}}}
+	conn := tftpListen(t)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(conn) }()
+	t.Cleanup(func() {
+		server.Close() // always nil
+		<-served
+	})
+	return conn.LocalAddr().String()
+}
+
+func tftpListen(t *testing.T) net.PacketConn {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 1 {
-		t.Errorf("after %v: %v, want exit status 1", ending, err)
-	}
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
-		t.Errorf("%v left %v, %v", ending, entries, err)
-	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
 }

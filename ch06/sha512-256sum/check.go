@@ -2,34 +2,38 @@ package main
 
 import (
 	"bufio"
-	"encoding/hex"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"regexp"
 	"strings"
 )
 
-// Copy with: options.go, hash.go, names.go, ../checksum.go.
+// Copy with: main.go, names.go, options.go, ../checksum.go.
 
-// maxLine bounds a line of digest and name: a longer one is taken for improper.
-const maxLine = 64 << 10
+const maxLine = 16 << 20 // 16 MiB: much longer than any name
 
-// The two forms of a line. What follows the digest is a space and a mark, or one space as
-// BSD writes it; the tag is ours and shasum's, openssl's, or openssl's older one.
+// The two forms of a line. A space and a mark follow the digest, or one space as BSD writes
+// it. The tag is ours and shasum's, openssl's, or openssl's older one.
 var (
-	plainLine  = regexp.MustCompile(`(?s)^([0-9A-Fa-f]{64})[ \t](.+)$`)
+	plainLine  = regexp.MustCompile(`(?s)^([0-9A-Fa-f]{64})[ \t]([ *]?)(.+)$`)
 	taggedLine = regexp.MustCompile(`(?s)^SHA(?:2-)?512[/-]256 ?\((.*)\)[ \t]*=[ \t]*([0-9A-Fa-f]{64})$`)
 )
 
-// check verifies the digests that a file lists, and reports whether all is well.
+// Outcomes of a line. The first three are also printed.
+const (
+	matched  = "OK"
+	differs  = "FAILED"
+	unread   = "FAILED open or read"
+	missing  = "missing"
+	improper = "improperly formatted SHA512/256 checksum line"
+)
+
+// check verifies the digests in a list, and reports whether all is well.
 func (s *summer) check(list string) bool {
-	shown := quote(list)
-	in := s.stdin
-	if list == "-" {
-		shown = "'standard input'"
-	} else {
+	shown, in := "'standard input'", s.stdin
+	if list != "-" {
+		shown = quote(list)
 		file, err := os.Open(list)
 		if err != nil {
 			s.complain("%s: %s", shown, reason(err))
@@ -38,128 +42,92 @@ func (s *summer) check(list string) bool {
 		defer file.Close() // only read: nothing is lost
 		in = file
 	}
-
-	var broken error
-	var proper, improper, matched, unread, differ int
-	s.each(func(yield func(item) bool) {
-		broken = s.forms.readItems(in, list == "-", yield)
-	}, func(it item, r result) {
-		if it.improper {
-			improper++
-			if s.warn {
-				s.complain("%s: %d: improperly formatted SHA512/256 checksum line", shown, it.line)
-			}
-			return
-		}
-		proper++
-		name := it.name
-		if strings.Contains(name, "\n") {
-			name = `\` + escape(name)
-		}
+	count := map[string]int{}
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, maxLine)
+	for number := 1; lines.Scan(); number++ {
+		name, want, ok := s.parse(lines.Text())
 		switch {
-		case s.ignoreMissing && errors.Is(r.err, fs.ErrNotExist):
-		case r.err != nil:
-			unread++
-			s.complain("%s: %s", quote(it.name), reason(r.err))
-			s.verdict(name + ": FAILED open or read\n")
-		case hex.EncodeToString(r.sum[:]) != strings.ToLower(it.digest):
-			differ++
-			s.verdict(name + ": FAILED\n")
+		case lines.Text() == "" || lines.Text()[0] == '#':
+		case ok && (list != "-" || name != "-"):
+			count[s.verify(name, want)]++
 		default:
-			matched++
-			if !s.quiet {
-				s.verdict(name + ": OK\n")
+			count[improper]++
+			if s.opt["warn"] {
+				s.complain("%s: %d: %s", shown, number, improper)
 			}
 		}
-	})
+	}
 	switch {
-	case broken != nil:
+	case lines.Err() == bufio.ErrTooLong:
+		s.complain("%s: a line is longer than 16 MiB", shown)
+		return false
+	case lines.Err() != nil:
 		s.complain("%s: read error", shown)
 		return false
-	case proper == 0:
+	case count[matched]+count[differs]+count[unread]+count[missing] == 0:
 		s.complain("%s: no properly formatted checksum lines found", shown)
 		return false
 	}
-	if !s.status {
-		s.warning(improper, "line is improperly formatted", "lines are improperly formatted")
-		s.warning(unread, "listed file could not be read", "listed files could not be read")
-		s.warning(differ, "computed checksum did NOT match", "computed checksums did NOT match")
-		if s.ignoreMissing && matched == 0 {
-			s.complain("%s: no file was verified", shown)
+	s.warn(count[improper], "line is improperly formatted", "lines are improperly formatted")
+	s.warn(count[unread], "listed file could not be read", "listed files could not be read")
+	s.warn(count[differs], "computed checksum did NOT match", "computed checksums did NOT match")
+	if count[matched] == 0 && s.opt["ignore-missing"] && !s.opt["status"] {
+		s.complain("%s: no file was verified", shown)
+	}
+	return count[matched] > 0 && count[unread]+count[differs] == 0 && (count[improper] == 0 || !s.opt["strict"])
+}
+
+// parse takes a line apart. The first plain line decides whether all have a mark, as for
+// coreutils: otherwise a name that starts with a space could stand for another.
+func (s *summer) parse(line string) (name, digest string, ok bool) {
+	line, hasEscapes := strings.CutPrefix(strings.TrimLeft(line, " \t"), `\`)
+	if m := taggedLine.FindStringSubmatch(line); m != nil {
+		name, digest = m[1], m[2]
+	} else if m := plainLine.FindStringSubmatch(line); m != nil {
+		digest, name = m[1], m[3]
+		if s.marked == nil {
+			s.marked = new(m[2] != "")
+		}
+		if !*s.marked {
+			name = m[2] + name
+		} else if m[2] == "" {
+			return "", "", false
 		}
 	}
-	return matched > 0 && unread == 0 && differ == 0 && (improper == 0 || !s.strict)
-}
-
-func (s *summer) verdict(line string) {
-	if !s.status {
-		s.write(line)
+	ok = digest != "" && !strings.Contains(name, "\x00") // as --zero writes them
+	if hasEscapes {
+		name, ok = unescaper.Replace(name), ok && escaped.MatchString(name)
 	}
+	return name, strings.ToLower(digest), ok
 }
 
-func (s *summer) warning(n int, one, many string) {
-	switch {
-	case n == 1:
-		s.complain("WARNING: 1 %s", one)
-	case n > 1:
+// verify hashes a file, and prints and returns the outcome.
+func (s *summer) verify(name, want string) (outcome string) {
+	got, err := s.hash(name)
+	outcome = matched
+	if s.opt["ignore-missing"] && errors.Is(err, fs.ErrNotExist) {
+		return missing
+	} else if err != nil {
+		outcome = unread
+		s.complain("%s: %s", quote(name), reason(err))
+	} else if got != want {
+		outcome = differs
+	}
+	if strings.Contains(name, "\n") {
+		name = `\` + escaper.Replace(name)
+	}
+	if !s.opt["status"] && (outcome != matched || !s.opt["quiet"]) {
+		s.write(name + ": " + outcome + "\n")
+	}
+	return outcome
+}
+
+func (s *summer) warn(n int, one, many string) {
+	if n == 1 {
+		many = one
+	}
+	if n > 0 && !s.opt["status"] {
 		s.complain("WARNING: %d %s", n, many)
 	}
-}
-
-// lineForms remembers whether plain lines have a mark. The first one decides, as it does for
-// coreutils: otherwise a name that begins with a space could stand for another.
-type lineForms struct{ marked, unmarked bool }
-
-// readItems yields an item for each line, but for comments and empty lines.
-func (f *lineForms) readItems(in io.Reader, isStdin bool, yield func(item) bool) error {
-	lines := bufio.NewReaderSize(in, maxLine)
-	for number := 1; ; number++ {
-		line, err := lines.ReadSlice('\n')
-		tooLong := err == bufio.ErrBufferFull
-		for err == bufio.ErrBufferFull {
-			_, err = lines.ReadSlice('\n')
-		}
-		if err != nil && err != io.EOF {
-			return err
-		}
-		text := strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r")
-		if text != "" && !strings.HasPrefix(text, "#") {
-			it, ok := f.parseLine(text)
-			it.line, it.improper = number, !ok || tooLong || isStdin && it.name == "-"
-			yield(it)
-		}
-		if err == io.EOF {
-			return nil
-		}
-	}
-}
-
-// parseLine takes a line apart; it reports false where it is none.
-func (f *lineForms) parseLine(text string) (item, bool) {
-	text, escaped := strings.CutPrefix(strings.TrimLeft(text, " \t"), `\`)
-	var it item
-	if m := plainLine.FindStringSubmatch(text); m != nil {
-		it.digest, it.name = m[1], m[2]
-		switch marked := len(it.name) > 1 && (it.name[0] == ' ' || it.name[0] == '*'); {
-		case !marked && f.marked:
-			return item{}, false
-		case !marked:
-			f.unmarked = true
-		case !f.unmarked:
-			f.marked = true
-			it.name = it.name[1:]
-		}
-	} else if m := taggedLine.FindStringSubmatch(text); m != nil {
-		it.name, it.digest = m[1], m[2]
-	} else {
-		return item{}, false
-	}
-	if escaped {
-		name, ok := unescape(it.name)
-		if !ok {
-			return item{}, false
-		}
-		it.name = name
-	}
-	return it, !strings.Contains(it.name, "\x00") // as in lists that end lines with zeros
 }

@@ -3,104 +3,64 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
+	"regexp"
 	"strings"
 	"syscall"
 	"unicode"
 	"unicode/utf8"
 )
 
+// A name is escaped to keep it on one line.
 var (
 	escaper   = strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", `\r`)
-	unescapes = map[byte]byte{'\\': '\\', 'n': '\n', 'r': '\r'}
+	unescaper = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\r`, "\r")
+	escaped   = regexp.MustCompile(`^([^\\]|\\[\\nr])*$`)
+	control   = strings.NewReplacer(`\007`, `\a`, `\010`, `\b`, `\011`, `\t`, `\012`, `\n`, `\013`, `\v`, `\014`, `\f`, `\015`, `\r`)
 )
 
-// escape keeps a name on one line.
-func escape(name string) string { return escaper.Replace(name) }
-
-// unescape is the inverse of escape; it reports false for what escape never writes.
-func unescape(text string) (string, bool) {
-	var name strings.Builder
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		if c == '\\' {
-			i++
-			if i == len(text) {
-				return "", false
-			}
-			if c = unescapes[text[i]]; c == 0 {
-				return "", false
-			}
-		}
-		name.WriteByte(c)
-	}
-	return name.String(), true
-}
-
-// quote puts a name that a shell would take apart, or a terminal obey, into quotes, from
-// which a shell gets the name back: 'a b', "it's", 'a'$'\n”b'.
+// quote puts a name that a shell or a terminal would interpret into quotes, from which a
+// shell gets the name back: 'a b', "it's", 'a'$'\n'.
 func quote(name string) string {
-	bare := name != "" && name != "{" && name != "}"
-	double, escaping := true, false // "..." would do; within $'...'
-	single := []byte{'\''}
-	for i := 0; i < len(name); {
-		r, size := utf8.DecodeRuneInString(name[i:])
-		char := name[i : i+size]
-		i += size
-		if r == utf8.RuneError && size == 1 || !unicode.IsPrint(r) {
-			bare, double = false, false
-			if !escaping {
-				escaping = true
-				single = append(single, "'$'"...)
+	const special = "!\"$&()*;<=>?[\\^`|"
+	quoted, escaping, printable := []byte("'"), false, true
+	for rest := name; rest != ""; {
+		r, size := utf8.DecodeRuneInString(rest)
+		text := rest[:size]
+		rest = rest[size:]
+		escape := r == utf8.RuneError && size == 1 || !unicode.IsPrint(r)
+		switch {
+		case escape:
+			octal := ""
+			for _, c := range []byte(text) {
+				octal += fmt.Sprintf(`\%03o`, c)
 			}
-			single = appendEscaped(single, char)
-			continue
-		}
-		switch {
-		case strings.Contains("!\"$&()*;<=>?[\\^`|", char):
-			bare, double = false, false
-		case strings.Contains(" ':", char), i == 1 && strings.Contains("#~", char):
-			bare = false
-		case strings.Contains("#~{}", char):
-			double = false
-		}
-		switch {
-		case char == "'":
-			char = `'\''`
+			text, printable = control.Replace(octal), false
+			if !escaping {
+				text = "'$'" + text
+			}
+		case r == '\'':
+			text = `'\''`
 		case escaping:
-			char = "''" + char
+			text = "''" + text
 		}
-		single, escaping = append(single, char...), false
+		quoted, escaping = append(quoted, text...), escape
 	}
 	switch {
-	case bare:
+	case printable && name != "" && name != "{" && name != "}" &&
+		!strings.ContainsAny(name, special+" ':") && !strings.ContainsAny(name[:1], "#~"):
 		return name
-	case double && strings.Contains(name, "'"):
+	case printable && strings.Contains(name, "'") && !strings.ContainsAny(name, special+"{}") &&
+		!strings.ContainsAny(name[1:], "#~"):
 		return `"` + name + `"`
 	}
-	return string(append(single, '\''))
-}
-
-// appendEscaped appends bytes as they are written within $'...'.
-func appendEscaped(b []byte, char string) []byte {
-	for _, c := range []byte(char) {
-		if i := strings.IndexByte("\a\b\t\n\v\f\r", c); i >= 0 {
-			b = append(b, '\\', "abtnvfr"[i])
-		} else {
-			b = fmt.Appendf(b, `\%03o`, c)
-		}
-	}
-	return b
+	return string(append(quoted, '\''))
 }
 
 // reason returns why, without the operation and the path that Go's errors add.
 func reason(err error) string {
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		err = path.Err
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		text := errno.Error()
+		return strings.ToUpper(text[:1]) + text[1:] // as the C library writes it
 	}
-	text := err.Error()
-	if _, ok := err.(syscall.Errno); ok && text != "" {
-		text = strings.ToUpper(text[:1]) + text[1:] // as the C library writes it
-	}
-	return text
+	return err.Error()
 }

@@ -3,130 +3,102 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 )
 
-type options struct {
-	binary, text                               bool // at most one
-	check, tag, zero                           bool
-	ignoreMissing, quiet, status, strict, warn bool
-	help, version                              bool
-	files                                      []string
-}
+// options has the long names of the options that are set.
+type options map[string]bool
 
-// option is a flag and what it is called; letter is 0 where it has only the long name.
-type option struct {
-	long   string
-	letter rune
-	flag   *bool
-}
-
-// parseOptions takes options as GNU programs do: before and after the files, short ones
-// joined, long ones shortened, until "--". The flag package does not.
-func parseOptions(args []string) (*options, error) {
-	o := &options{}
-	all := []option{
-		{"check", 'c', &o.check}, {"ignore-missing", 0, &o.ignoreMissing},
-		{"quiet", 0, &o.quiet}, {"status", 0, &o.status}, {"warn", 'w', &o.warn},
-		{"strict", 0, &o.strict}, {"tag", 0, &o.tag}, {"zero", 'z', &o.zero},
-		{"binary", 'b', &o.binary}, {"text", 't', &o.text}, {"help", 'h', &o.help},
-		{"version", 0, &o.version},
+var (
+	letters   = map[rune]string{'b': "binary", 'c': "check", 'h': "help", 't': "text", 'w': "warn", 'z': "zero"}
+	longNames = strings.Fields("check ignore-missing quiet status warn strict tag zero binary text help version")
+	rivals    = map[string]string{
+		"binary": "text", "text": "binary", "tag": "text",
+		"quiet": "status warn", "status": "quiet warn", "warn": "quiet status",
 	}
-	for i, arg := range args {
+	conflicts = []struct{ first, second, text string }{
+		{"tag", "text", "--tag does not support --text mode"},
+		{"check", "zero", "the --zero option is not supported when verifying checksums"},
+		{"check", "tag", "the --tag option is meaningless when verifying checksums"},
+		{"check", "binary", "the --binary and --text options are meaningless when verifying checksums"},
+		{"check", "text", "the --binary and --text options are meaningless when verifying checksums"},
+	}
+)
+
+// parseOptions parses options as GNU programs do, unlike package flag: before and after the
+// files, short ones joined, long ones abbreviated, until "--" or --help.
+func parseOptions(args []string) (opt options, files []string, err error) {
+	opt = options{}
+	for len(args) > 0 && !opt["help"] && !opt["version"] {
+		arg := args[0]
+		args = args[1:]
+		var names []string
 		switch {
 		case arg == "--":
-			o.files = append(o.files, args[i+1:]...)
-			return o.complete()
+			files, args = append(files, args...), nil
 		case strings.HasPrefix(arg, "--"):
-			flag, err := longOption(all, arg[2:])
+			name, err := longName(arg[2:])
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			o.set(flag)
+			names = []string{name}
 		case strings.HasPrefix(arg, "-") && arg != "-":
 			for _, letter := range arg[1:] {
-				i := slices.IndexFunc(all, func(p option) bool { return p.letter == letter })
-				if i < 0 {
-					return nil, fmt.Errorf("invalid option -- '%c'", letter)
+				if letters[letter] == "" {
+					return nil, nil, fmt.Errorf("invalid option -- '%c'", letter)
 				}
-				o.set(all[i].flag)
+				names = append(names, letters[letter])
 			}
 		default:
-			o.files = append(o.files, arg)
+			files = append(files, arg)
 		}
-		if o.help || o.version {
-			return o, nil // whatever follows
-		}
-	}
-	return o.complete()
-}
-
-// set sets one option. Of those that contradict each other the last one counts; --tag
-// takes back an earlier --text.
-func (o *options) set(flag *bool) {
-	for _, rivals := range [][]*bool{{&o.binary, &o.text}, {&o.status, &o.quiet, &o.warn}} {
-		if slices.Contains(rivals, flag) {
-			for _, rival := range rivals {
-				*rival = false
+		for _, name := range names {
+			for _, rival := range strings.Fields(rivals[name]) {
+				delete(opt, rival) // the last one counts
 			}
+			opt[name] = true
 		}
 	}
-	if flag == &o.tag {
-		o.set(&o.binary)
+	if opt["help"] || opt["version"] {
+		return opt, nil, nil // whatever else there is
 	}
-	*flag = true
+	if len(files) == 0 {
+		files = []string{"-"}
+	}
+	return opt, files, opt.conflict()
 }
 
-// longOption returns the flag of the one option that the text begins.
-func longOption(all []option, text string) (*bool, error) {
-	name, _, hasValue := strings.Cut(text, "=")
-	var found []option
-	for _, p := range all {
-		if strings.HasPrefix(p.long, name) { // no name begins another
-			found = append(found, p)
+// longName returns the name of the only option that starts with text.
+func longName(text string) (string, error) {
+	start, _, hasValue := strings.Cut(text, "=")
+	var found []string
+	for _, name := range longNames {
+		if strings.HasPrefix(name, start) {
+			found = append(found, name)
 		}
 	}
 	switch {
 	case len(found) == 0:
-		return nil, fmt.Errorf("unrecognized option '--%s'", text)
+		return "", fmt.Errorf("unrecognized option '--%s'", text)
 	case len(found) > 1:
-		var names strings.Builder
-		for _, p := range found {
-			names.WriteString(" '--" + p.long + "'")
-		}
-		return nil, fmt.Errorf("option '--%s' is ambiguous; possibilities:%s", text, names.String())
+		return "", fmt.Errorf("option '--%s' is ambiguous; possibilities: '--%s'", text, strings.Join(found, "' '--"))
 	case hasValue:
-		return nil, fmt.Errorf("option '--%s' doesn't allow an argument", found[0].long)
+		return "", fmt.Errorf("option '--%s' doesn't allow an argument", found[0])
 	}
-	return found[0].flag, nil
+	return found[0], nil
 }
 
-// complete checks what goes together.
-func (o *options) complete() (*options, error) {
-	switch {
-	case o.tag && o.text:
-		return nil, errors.New("--tag does not support --text mode")
-	case o.check && o.zero:
-		return nil, errors.New("the --zero option is not supported when verifying checksums")
-	case o.check && o.tag:
-		return nil, errors.New("the --tag option is meaningless when verifying checksums")
-	case o.check && (o.binary || o.text):
-		return nil, errors.New("the --binary and --text options are meaningless when verifying checksums")
-	}
-	for _, only := range []struct {
-		set  bool
-		name string
-	}{
-		{o.ignoreMissing, "ignore-missing"}, {o.status, "status"}, {o.warn, "warn"},
-		{o.quiet, "quiet"}, {o.strict, "strict"},
-	} {
-		if only.set && !o.check {
-			return nil, fmt.Errorf("the --%s option is meaningful only when verifying checksums", only.name)
+// conflict returns an error if the options do not go together.
+func (opt options) conflict() error {
+	for _, c := range conflicts {
+		if opt[c.first] && opt[c.second] {
+			return errors.New(c.text)
 		}
 	}
-	if len(o.files) == 0 {
-		o.files = []string{"-"}
+	for _, name := range []string{"ignore-missing", "status", "warn", "quiet", "strict"} {
+		if opt[name] && !opt["check"] {
+			return fmt.Errorf("the --%s option is meaningful only when verifying checksums", name)
+		}
 	}
-	return o, nil
+	return nil
 }

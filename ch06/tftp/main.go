@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path"
@@ -20,17 +20,17 @@ import (
 	"time"
 
 	"network-programming-with-go/ch06"
+	"network-programming-with-go/ch06/fastudp"
 )
 
-// Copy with: progress.go, ../types.go, ../request.go, ../options.go, ../client.go, ../download.go, ../link.go, ../lockstep_linux.go, ../lockstep_other.go, ../offload_linux.go, ../offload_other.go.
+// Copy with: progress.go, ../fastudp, ../packets.go, ../options.go, ../conn.go, ../receive.go, ../client.go, ../trace.go.
 
 const usage = `tftp fetches a file over TFTP (RFC 1350).
 
-Usage: tftp [-o FILE] [flags] HOST:PORT NAME
+Usage: tftp [-o FILE] [flags] HOST[:PORT] NAME
 
-The file appears under its name only when it is complete: a transfer that fails leaves
-nothing behind. With the default -timeout a server that does not answer is given up
-after 31 s.
+PORT is 69 if it is left out. The file appears under its name only when it is complete: a
+transfer that fails leaves nothing behind.
 
 Example:
   go run ./ch06/tftp -o picture.svg 127.0.0.1:6969 picture.svg
@@ -56,7 +56,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	output := flags.String("o", "", "write to `FILE`, - for standard output (default the last part of NAME)")
 	flags.IntVar(&client.BlockSize, "blksize", 1428, "ask for blocks of `N` bytes, 8 to 65464; 512 asks for nothing")
 	flags.IntVar(&client.WindowSize, "windowsize", 64, "ask for windows of `N` blocks, 1 to 32767; 1 asks for nothing")
-	flags.DurationVar(&client.Timeout, "timeout", time.Second, "wait `D` before a packet is sent again; the wait doubles up to 8s")
+	flags.BoolVar(&client.NoOptions, "no-options", false, "ask for no options at all, for servers that mishandle them")
+	flags.DurationVar(&client.Timeout, "timeout", time.Second, "wait `D` for the first response; later waits follow the round trips")
+	flags.DurationVar(&client.Patience, "patience", 30*time.Second, "end a transfer that makes no progress for `D`")
+	plain := flags.Bool("plain", false, "receive one datagram per system call")
+	verbose := flags.Bool("v", false, "print each packet to standard error")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, usage)
@@ -66,18 +70,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		return wrongUse(stderr, "%v", err)
 	case flags.NArg() != 2:
-		return wrongUse(stderr, "%d arguments, want HOST:PORT and NAME", flags.NArg())
+		return wrongUse(stderr, "%d arguments, want HOST[:PORT] and NAME", flags.NArg())
 	case client.BlockSize < 8 || client.BlockSize > ch06.MaxBlockSize:
 		return wrongUse(stderr, "-blksize %d: want 8 to 65464", client.BlockSize)
 	case client.WindowSize < 1 || client.WindowSize > 32767:
 		return wrongUse(stderr, "-windowsize %d: want 1 to 32767", client.WindowSize)
 	case client.Timeout <= 0:
 		return wrongUse(stderr, "-timeout %v: want more than 0", client.Timeout)
+	case client.Patience <= 0:
+		return wrongUse(stderr, "-patience %v: want more than 0", client.Patience)
 	}
 	addr, name := flags.Arg(0), flags.Arg(1)
-	if _, _, err := net.SplitHostPort(addr); err != nil {
-		return wrongUse(stderr, "%v", err)
-	}
 	if *output == "" {
 		if *output = path.Base(strings.ReplaceAll(name, `\`, "/")); !filepath.IsLocal(*output) || *output == "." {
 			return wrongUse(stderr, "%q is no name for a file here: use -o FILE", name)
@@ -86,10 +89,24 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			*output = "./-" // a file of that name, not standard output
 		}
 	}
+	if !*plain {
+		client.ListenPacket = fastudp.ListenPacket
+	}
 	bar := newProgressBar(stderr, name)
-	client.Progress = bar.update
+	if *verbose {
+		client.Trace = func(sent bool, _ netip.AddrPort, packet []byte) {
+			arrow := "<-"
+			if sent {
+				arrow = "->"
+			}
+			fmt.Fprintf(stderr, "%s %s\n", arrow, ch06.Describe(packet))
+		}
+	} else {
+		client.Progress = bar.update
+	}
 	err := fetch(ctx, client, addr, name, *output, stdout)
 	bar.end()
+	client.Wait()
 	if err != nil {
 		fmt.Fprintf(stderr, "tftp: %s\n", strings.TrimPrefix(err.Error(), "tftp: "))
 		return 1

@@ -10,22 +10,26 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"network-programming-with-go/ch06"
+	"network-programming-with-go/ch06/fastudp"
 )
 
-// Copy with: picture.svg, ../types.go, ../request.go, ../options.go, ../server.go, ../sessions.go, ../files.go, ../transfer.go, ../link.go, ../lockstep_linux.go, ../lockstep_other.go, ../offload_linux.go, ../offload_other.go, ../arrival_linux.go, ../arrival_other.go.
+// Copy with: log.go, picture.svg, ../fastudp, ../packets.go, ../options.go, ../conn.go, ../send.go, ../files.go, ../server.go, ../sessions.go, ../trace.go.
 
 const usage = `tftpd serves files over TFTP (RFC 1350), read-only.
 
 Usage: tftpd [-listen HOST:PORT] [-root DIR | -payload FILE] [flags]
 
-Without -root and -payload it serves a picture, whatever name is asked for.
-Whoever reaches the port can read every file below DIR.
+Without -root and -payload it serves a picture, whatever name is requested.
+Any host that reaches the port can read every file below DIR.
 
 Example:
   go run ./ch06/tftpd -listen 127.0.0.1:6969 -root .
@@ -40,7 +44,7 @@ const grace = 5 * time.Second
 var picture []byte
 
 func main() {
-	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more ends no transfer
+	signal.Ignore(syscall.SIGPIPE) // a log whose reader has gone must not end the process
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
@@ -48,17 +52,20 @@ func main() {
 
 // run is the command as a function: it returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	server := &ch06.Server{Logger: slog.New(slog.NewTextHandler(stderr, nil))}
+	server := &ch06.Server{}
 	flags := flag.NewFlagSet("tftpd", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // wrong use prints its reason alone, not every flag
 	listen := flags.String("listen", "127.0.0.1:6969", "serve on `HOST:PORT`; port 0 picks a free one")
 	root := flags.String("root", "", "serve the files below `DIR`; links that lead out of it are refused")
 	payload := flags.String("payload", "", "serve `FILE` under every name")
-	flags.IntVar(&server.Retries, "retries", 5, "send a block again `N` times before the client is given up")
-	flags.DurationVar(&server.Timeout, "timeout", time.Second, "wait `D` before a block is sent again; the wait doubles up to 8s")
+	refuse := flags.String("refuse", "", "leave out the options in the list `OPTION,...`, for clients that mishandle them")
+	flags.DurationVar(&server.Timeout, "timeout", time.Second, "wait `D` for the first ACK; later waits follow the round trips")
+	flags.DurationVar(&server.Patience, "patience", 30*time.Second, "end a transfer that makes no progress for `D`")
 	flags.IntVar(&server.MaxBlockSize, "max-blksize", ch06.MaxBlockSize, "grant blocks of at most `N` bytes, 512 to 65464")
 	flags.IntVar(&server.MaxWindowSize, "max-windowsize", 64, "grant windows of at most `N` blocks, 1 to 65535")
-	flags.IntVar(&server.MaxTransfers, "max-transfers", 512, "serve at most `N` clients at one time")
+	flags.IntVar(&server.MaxTransfers, "max-transfers", 4096, "serve at most `N` clients at one time")
+	plain := flags.Bool("plain", false, "one datagram per system call, and the kernel's choice of source address")
+	verbose := flags.Bool("v", false, "log each packet")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, usage)
@@ -73,10 +80,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return wrongUse(stderr, "-listen %s: want HOST:PORT", *listen)
 	case *root != "" && *payload != "":
 		return wrongUse(stderr, "-root and -payload exclude each other")
-	case server.Retries < 0:
-		return wrongUse(stderr, "-retries %d: want 0 or more", server.Retries)
 	case server.Timeout <= 0:
 		return wrongUse(stderr, "-timeout %v: want more than 0", server.Timeout)
+	case server.Patience <= 0:
+		return wrongUse(stderr, "-patience %v: want more than 0", server.Patience)
 	case server.MaxBlockSize < ch06.BlockSize || server.MaxBlockSize > ch06.MaxBlockSize:
 		return wrongUse(stderr, "-max-blksize %d: want 512 to 65464", server.MaxBlockSize)
 	case server.MaxWindowSize < 1 || server.MaxWindowSize > 65535:
@@ -84,10 +91,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case server.MaxTransfers < 1:
 		return wrongUse(stderr, "-max-transfers %d: want 1 or more", server.MaxTransfers)
 	}
-	if server.Retries == 0 {
-		server.Retries = -1 // none; the Server takes 0 for its default
+	if *refuse != "" {
+		server.Refuse = strings.Split(strings.ToLower(*refuse), ",")
+		for _, option := range server.Refuse {
+			if !slices.Contains([]string{"blksize", "timeout", "tsize", "windowsize"}, option) {
+				return wrongUse(stderr, "-refuse %q: want blksize, timeout, tsize or windowsize", option)
+			}
+		}
 	}
-	if err := serve(ctx, server, *listen, *root, *payload, stderr); err != nil {
+	listenPacket := net.ListenPacket
+	if !*plain {
+		listenPacket, server.ListenPacket = fastudp.Listen, fastudp.ListenPacket
+	}
+	if err := serve(ctx, server, listenPacket, *listen, *root, *payload, *verbose, stderr); err != nil {
 		fmt.Fprintf(stderr, "tftpd: %v\n", err)
 		return 1
 	}
@@ -95,31 +111,41 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // serve runs until ctx ends, then lets transfers in flight end.
-func serve(ctx context.Context, server *ch06.Server, listen, root, payload string, stderr io.Writer) error {
-	var err error
+func serve(ctx context.Context, server *ch06.Server, listenPacket func(network, address string) (net.PacketConn, error),
+	listen, root, payload string, verbose bool, stderr io.Writer) (err error) {
 	switch {
 	case root != "":
-		dir, err := os.OpenRoot(root)
-		if err != nil {
+		if server.Root, err = os.OpenRoot(root); err != nil {
 			return err
 		}
-		defer dir.Close()
-		server.FS = dir.FS()
+		defer server.Root.Close()
 	case payload != "":
 		if server.Payload, err = os.ReadFile(payload); err != nil {
 			return err
 		}
 		if server.Payload == nil {
-			server.Payload = []byte{} // an empty file is one too
+			server.Payload = []byte{} // an empty file
 		}
 	default:
 		server.Payload = picture
 	}
-	conn, err := net.ListenPacket("udp", listen)
+	conn, err := listenPacket(network(listen), listen)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(stderr, "listening on %v\n", conn.LocalAddr())
+	log := newLogQueue(stderr)
+	defer log.close()
+	server.Logger = slog.New(slog.NewTextHandler(log, nil))
+	if verbose {
+		server.Trace = func(sent bool, peer netip.AddrPort, packet []byte) {
+			arrow := "<-"
+			if sent {
+				arrow = "->"
+			}
+			fmt.Fprintf(log, "%s %s  %v\n", arrow, ch06.Describe(packet), peer)
+		}
+	}
 
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(conn) }()
@@ -144,6 +170,16 @@ func serve(ctx context.Context, server *ch06.Server, listen, root, payload strin
 	case <-time.After(time.Second): // a file that hangs must not keep the process
 	}
 	return nil
+}
+
+// network makes 0.0.0.0 mean IPv4 alone, as it is written: net.ListenPacket would serve
+// both families.
+func network(addr string) string {
+	host, _, _ := net.SplitHostPort(addr) // was checked
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is4() {
+		return "udp4"
+	}
+	return "udp"
 }
 
 func hasPort(addr string) bool {

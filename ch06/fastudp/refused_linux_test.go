@@ -1,0 +1,232 @@
+//go:build !386 && !s390x
+
+package fastudp_test
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"network-programming-with-go/ch06/fastudp"
+)
+
+// refusedConn is what ListenPacket opens on Linux.
+type refusedConn interface {
+	net.PacketConn
+	syscall.Conn
+	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
+	WriteBlocks(b []byte, size int, to netip.AddrPort) error
+	ReadBlocks(b []byte) (n, size int, from netip.AddrPort, err error)
+}
+
+// TestRefused has the kernel refuse to split writes. The window arrives unharmed, as single
+// datagrams, and the socket sends such datagrams also when the reason is gone.
+func TestRefused(t *testing.T) {
+	const soNoCheck = 11 // SO_NO_CHECK: no checksums, without which the kernel does not split
+	for _, tt := range []struct {
+		name    string
+		refuse  func(t *testing.T, c refusedConn)
+		restore func(t *testing.T, c refusedConn)
+	}{
+		{"EINVAL: no checksums",
+			func(t *testing.T, c refusedConn) { refusedOption(t, c, syscall.SOL_SOCKET, soNoCheck, 1) },
+			func(t *testing.T, c refusedConn) { refusedOption(t, c, syscall.SOL_SOCKET, soNoCheck, 0) }},
+		{"EMSGSIZE: larger than the MTU",
+			func(t *testing.T, c refusedConn) { refusedIP(t, "link", "set", "lo", "mtu", "1400") },
+			func(t *testing.T, c refusedConn) { refusedIP(t, "link", "set", "lo", "mtu", "65536") }},
+		{"EPERM: a sandbox",
+			func(t *testing.T, c refusedConn) { refusedSyscall(t, syscall.SYS_SENDMSG) },
+			func(t *testing.T, c refusedConn) {}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			refusedNamespace(t)
+			sender, receiver, to := refusedPair(t)
+			if reads := refusedWindow(t, sender, receiver, to); reads != 1 {
+				t.Skipf("a window takes %d reads here anyway", reads)
+			}
+			tt.refuse(t, sender)
+			for range 2 {
+				if reads := refusedWindow(t, sender, receiver, to); reads != 44 {
+					t.Errorf("refused: the window took %d reads, want 44", reads)
+				}
+			}
+			tt.restore(t, sender)
+			if reads := refusedWindow(t, sender, receiver, to); reads != 44 {
+				t.Errorf("after a refusal: the window took %d reads, want 44", reads)
+			}
+		})
+	}
+}
+
+// An error that single datagrams have too is no reason to send only such from then on.
+func TestRefusedForOtherReasons(t *testing.T) {
+	sender, receiver, to := refusedPair(t)
+	if reads := refusedWindow(t, sender, receiver, to); reads != 1 {
+		t.Skipf("a window takes %d reads here anyway", reads)
+	}
+	if err := sender.WriteBlocks(make([]byte, 100), 10, netip.MustParseAddrPort("[::1]:9")); err == nil {
+		t.Error("IPv6 from a socket for IPv4: no error")
+	}
+	sender.SetWriteDeadline(time.Unix(1, 0)) // cannot fail: sender is open
+	if err := sender.WriteBlocks(make([]byte, 100), 10, to); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("WriteBlocks after its deadline: error = %v, want os.ErrDeadlineExceeded", err)
+	}
+	sender.SetWriteDeadline(time.Time{}) // as above
+	if reads := refusedWindow(t, sender, receiver, to); reads != 1 {
+		t.Errorf("after other errors: the window took %d reads, want 1", reads)
+	}
+}
+
+// A sandbox that forbids the system call for single datagrams shows that a window needs none.
+func TestOneCall(t *testing.T) {
+	refusedNamespace(t)
+	sender, receiver, to := refusedPair(t)
+	if reads := refusedWindow(t, sender, receiver, to); reads != 1 {
+		t.Skipf("a window takes %d reads here anyway", reads)
+	}
+	refusedSyscall(t, syscall.SYS_SENDTO)
+	if _, err := sender.WriteToUDPAddrPort([]byte("hello"), to); !errors.Is(err, syscall.EPERM) {
+		t.Fatalf("WriteToUDPAddrPort error = %v, want EPERM", err)
+	}
+	if reads := refusedWindow(t, sender, receiver, to); reads != 1 {
+		t.Errorf("the window took %d reads, want 1", reads)
+	}
+}
+
+// TestFragments looks at the IP header. Without the DF bit a router may fragment datagrams
+// that are larger than the next link's MTU, so they arrive at hosts that know nothing of it.
+func TestFragments(t *testing.T) {
+	const df = 0x40
+	for _, tt := range []struct {
+		name string
+		open func(network, address string) (net.PacketConn, error)
+		want byte
+	}{
+		{"net", net.ListenPacket, df},
+		{"fastudp", fastudp.ListenPacket, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			refusedNamespace(t)
+			wire, err := net.ListenIP("ip4:udp", &net.IPAddr{IP: net.IPv4(127, 0, 0, 1)})
+			if err != nil {
+				t.Skipf("no raw socket: %v", err)
+			}
+			defer wire.Close()
+			sender, err := tt.open("udp4", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer sender.Close()
+			if _, err := sender.WriteTo([]byte("hello"), sender.LocalAddr()); err != nil {
+				t.Fatal(err)
+			}
+			header := make([]byte, 100)
+			wire.SetReadDeadline(time.Now().Add(10 * time.Second)) // bounds a failure; wire is open
+			if n, _, _, _, err := wire.ReadMsgIP(header, nil); err != nil || n < 20 {
+				t.Fatalf("ReadMsgIP = %d, %v", n, err)
+			}
+			if got := header[6] & df; got != tt.want {
+				t.Errorf("DF bit = %#x, want %#x", got, tt.want)
+			}
+		})
+	}
+}
+
+// refusedPair opens two sockets. The second one has the kernel join datagrams.
+func refusedPair(t *testing.T) (sender, receiver refusedConn, to netip.AddrPort) {
+	t.Helper()
+	var conns [2]refusedConn
+	for i := range conns {
+		conn, err := fastudp.ListenPacket("udp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		conns[i] = conn.(refusedConn)
+	}
+	conns[1].SetReadDeadline(time.Unix(1, 0)) // cannot fail: it is open
+	conns[1].ReadBlocks(make([]byte, 64<<10)) // times out
+	return conns[0], conns[1], conns[1].LocalAddr().(*net.UDPAddr).AddrPort()
+}
+
+// refusedWindow sends a window of 44 datagrams, and returns how many reads it took.
+func refusedWindow(t *testing.T, sender, receiver refusedConn, to netip.AddrPort) (reads int) {
+	t.Helper()
+	window, got, b := make([]byte, 44*1432), []byte(nil), make([]byte, 64<<10)
+	for i := range window {
+		window[i] = byte(i / 1432)
+	}
+	if err := sender.WriteBlocks(window, 1432, to); err != nil {
+		t.Fatalf("WriteBlocks error = %v", err)
+	}
+	receiver.SetReadDeadline(time.Now().Add(10 * time.Second)) // bounds a failure; receiver is open
+	for ; len(got) < len(window); reads++ {
+		n, size, _, err := receiver.ReadBlocks(b)
+		if err != nil || size != 1432 {
+			t.Fatalf("after %d bytes: ReadBlocks = %d, %d, %v", len(got), n, size, err)
+		}
+		got = append(got, b[:n]...)
+	}
+	if !bytes.Equal(got, window) {
+		t.Error("the window was changed")
+	}
+	return reads
+}
+
+func refusedOption(t *testing.T, c refusedConn, level, option, value int) {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), level, option, value) })
+	if err != nil {
+		t.Skipf("option %d: %v", option, err)
+	}
+}
+
+// refusedNamespace gives the test a thread and a loopback interface of its own. The thread
+// ends with the test: it is never unlocked.
+func refusedNamespace(t *testing.T) {
+	t.Helper()
+	runtime.LockOSThread()
+	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
+		t.Skipf("no network namespace: %v", err)
+	}
+	refusedIP(t, "link", "set", "lo", "up")
+}
+
+func refusedIP(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+		t.Skipf("ip %q: %v: %s", args, err, out)
+	}
+}
+
+// refusedSyscall has the kernel refuse a system call of this thread, see seccomp(2).
+func refusedSyscall(t *testing.T, number uint32) {
+	t.Helper()
+	filter := []syscall.SockFilter{
+		{Code: syscall.BPF_LD | syscall.BPF_W | syscall.BPF_ABS, K: 0}, // the number
+		{Code: syscall.BPF_JMP | syscall.BPF_JEQ | syscall.BPF_K, K: number, Jf: 1},
+		{Code: syscall.BPF_RET | syscall.BPF_K, K: 0x00050000 | uint32(syscall.EPERM)}, // SECCOMP_RET_ERRNO
+		{Code: syscall.BPF_RET | syscall.BPF_K, K: 0x7fff0000},                         // SECCOMP_RET_ALLOW
+	}
+	program := syscall.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	const setSeccomp, setNoNewPrivs, modeFilter = 22, 38, 2
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, setNoNewPrivs, 1, 0, 0, 0, 0)
+	if errno == 0 {
+		_, _, errno = syscall.RawSyscall(syscall.SYS_PRCTL, setSeccomp, modeFilter, uintptr(unsafe.Pointer(&program)))
+	}
+	if errno != 0 {
+		t.Skipf("no seccomp: %v", errno)
+	}
+}
