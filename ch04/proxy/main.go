@@ -14,11 +14,10 @@ import (
 	"syscall"
 	"time"
 
-	"network-programming-with-go/ch04"
+	"network-programming-with-go/ch04/splice"
 )
 
-// Copy with: serve.go, ../monitor.go, ../proxy.go, ../relay.go, ../relay_linux.go,
-// ../relay_pipe_linux.go, ../relay_other.go.
+// Copy with: log.go, serve.go, ../idle.go, ../monitor.go, ../proxy.go, ../splice.
 
 const usage = `proxy passes TCP connections on to another address.
 
@@ -48,12 +47,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		"serve on `HOST:PORT`; port 0 picks a free one")
 	to := flags.String("to", "", "pass connections on to `HOST:PORT`; required")
 	dialTimeout := flags.Duration("dial-timeout", 5*time.Second,
-		"give up connecting to the target after this `time`")
-	idleTimeout := flags.Duration("idle-timeout", 0,
-		"end a connection on which nothing moves for this `time`; 0 is never")
-	monitor := flags.Bool("monitor", false, "log the traffic to stderr")
-	splice := flags.Bool("splice", false,
-		"leave every byte to the kernel, where it can; keeps pipes for idle connections")
+		"stop connecting to the target after this `time`")
+	idleTimeout := flags.Duration("idle-timeout", time.Hour,
+		"end a connection on which nothing moves for this `time`; with 0 it stays open,\n"+
+			"and so do its two file descriptors, until a peer ends it or disappears")
+	monitor := flags.Bool("monitor", false, "log the traffic to stderr; implies -plain")
+	plain := flags.Bool("plain", false,
+		"copy by Read and Write only, on Linux too: slower, but portable code")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, usage)
@@ -65,7 +65,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	_, _, listenErr := net.SplitHostPort(*listen)
-	_, port, toErr := net.SplitHostPort(*to)
+	host, port, toErr := net.SplitHostPort(*to)
 	toPort, portErr := net.LookupPort("tcp", port)
 	wrong := ""
 	switch {
@@ -83,29 +83,59 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		wrong = fmt.Sprintf("-dial-timeout %v: want more than 0", *dialTimeout)
 	case *idleTimeout < 0:
 		wrong = fmt.Sprintf("-idle-timeout %v: want 0 or more", *idleTimeout)
-	case *monitor && *splice:
-		wrong = "-monitor cannot see what -splice leaves in the kernel"
 	}
 	if wrong != "" {
 		fmt.Fprintf(stderr, "proxy: %s (try proxy -h)\n", wrong)
 		return 2
 	}
 
-	p := &proxy{
-		to:     *to,
-		dialer: net.Dialer{Timeout: *dialTimeout},
-		relay:  ch04.Relay{IdleTimeout: *idleTimeout, Splice: *splice},
-		log:    slog.New(slog.NewTextHandler(stderr, nil)),
-	}
-	if *monitor {
-		p.monitor = stderr
-	}
 	l, err := net.Listen("tcp", *listen)
 	if err != nil {
 		fmt.Fprintf(stderr, "proxy: %v\n", err)
 		return 1
 	}
-	fmt.Fprintf(stderr, "listening on %v\n", l.Addr())
-	p.serve(ctx, l)
+	defer l.Close()
+	if own := l.Addr().(*net.TCPAddr); own.Port == toPort && sameHost(ctx, own.IP, host) {
+		fmt.Fprintf(stderr, "proxy: -to %s is the address that proxy listens on\n", *to)
+		return 2
+	}
+	logs := newLogWriter(stderr)
+	defer logs.close()
+	p := &proxy{
+		to:     *to,
+		dialer: net.Dialer{Timeout: *dialTimeout},
+		idle:   *idleTimeout,
+		log:    slog.New(slog.NewTextHandler(logs, nil)),
+	}
+	if *monitor {
+		p.monitor = logs
+	} else if !*plain {
+		p.copies.Copy = new(splice.Copier).Copy
+	}
+	fmt.Fprintf(logs, "listening on %v\n", l.Addr())
+	if err := p.serve(ctx, l); err != nil {
+		fmt.Fprintf(logs, "proxy: %v\n", err)
+		return 1
+	}
 	return 0
+}
+
+// sameHost reports whether a connection to host reaches a listener on ip.
+func sameHost(ctx context.Context, ip net.IP, host string) bool {
+	if host == "" {
+		host = "localhost" // as net.Dial does
+	}
+	addrs, _ := net.DefaultResolver.LookupIPAddr(ctx, host) // dialing will say what is wrong
+	for _, addr := range addrs {
+		if addr.IP.Equal(ip) || addr.IP.IsUnspecified() && ip.IsLoopback() {
+			return true
+		}
+		if ip.IsUnspecified() { // all addresses of this host, on which we can listen
+			if l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: addr.IP, Zone: addr.Zone}); err == nil {
+				l.Close()
+				return true
+			}
+		}
+	}
+	return false
 }
