@@ -99,10 +99,9 @@ func (h *proxyHalf) finish(back *proxyHalf, copied <-chan struct{}, grace *time.
 		}
 	}
 	if back.err == nil {
-		back.err = proxyCloseWrite(back.dst)
-	}
-	if errors.Is(back.err, errors.ErrUnsupported) {
-		back.err = nil // Close has to do
+		if err := proxyCloseWrite(back.dst); !errors.Is(err, errors.ErrUnsupported) {
+			back.err = err // without CloseWrite, Close has to do
+		}
 	}
 }
 
