@@ -103,15 +103,15 @@ func (c *Memory) SetLinger(sec int) error {
 // Close implements net.Conn. The peer can no longer write.
 func (c *Memory) Close() error {
 	c.once.Do(func() {
+		c.r.Close() // first, so that no Read of c takes this for the peer's end
 		c.mu.Lock()
 		reset := c.linger0
 		c.mu.Unlock()
 		if reset {
 			c.peer.Vanish(syscall.ECONNRESET)
 		} else {
-			c.CloseWrite()
+			c.CloseWrite() // a pipe's Close does not fail
 		}
-		c.r.Close() // a pipe's Close does not fail
 	})
 	return nil
 }
