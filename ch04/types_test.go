@@ -109,7 +109,7 @@ func TestDecodeSplitAndCutStreams(t *testing.T) {
 
 func TestReadFromCounts(t *testing.T) {
 	fail := errors.New("cable pulled")
-	for _, tc := range []struct {
+	for _, tt := range []struct {
 		name, in string
 		r        io.Reader // follows in
 		n        int64
@@ -125,23 +125,23 @@ func TestReadFromCounts(t *testing.T) {
 		{"one value", "\x01\x00\x00\x00\x03abcXYZ", nil, 8, nil},
 	} {
 		for name, piece := range typesPieces {
-			in := strings.NewReader(tc.in)
+			in := strings.NewReader(tt.in)
 			r := piece(in)
-			if tc.r != nil {
-				r = io.MultiReader(r, tc.r)
+			if tt.r != nil {
+				r = io.MultiReader(r, tt.r)
 			}
 			m := ch04.Binary("old")
 			n, err := m.ReadFrom(r)
-			if n != tc.n || !errors.Is(err, tc.err) {
+			if n != tt.n || !errors.Is(err, tt.err) {
 				t.Errorf("%s, %s: ReadFrom = %d, %v, want %d, %v",
-					tc.name, name, n, err, tc.n, tc.err)
+					tt.name, name, n, err, tt.n, tt.err)
 			}
 			if err != nil && len(m) != 0 {
-				t.Errorf("%s, %s: ReadFrom failed and left %q", tc.name, name, m)
+				t.Errorf("%s, %s: ReadFrom failed and left %q", tt.name, name, m)
 			}
-			if used := int64(len(tc.in) - in.Len()); tc.err == nil && used != n &&
+			if used := int64(len(tt.in) - in.Len()); tt.err == nil && used != n &&
 				name != "data and EOF" { // which reads ahead by design
-				t.Errorf("%s, %s: ReadFrom took %d bytes, said %d", tc.name, name, used, n)
+				t.Errorf("%s, %s: ReadFrom took %d bytes, said %d", tt.name, name, used, n)
 			}
 		}
 	}
@@ -149,7 +149,7 @@ func TestReadFromCounts(t *testing.T) {
 
 func TestPayloadWrongType(t *testing.T) {
 	const binaryValue, stringValue = "\x01\x00\x00\x00\x01b", "\x02\x00\x00\x00\x01s"
-	for _, tc := range []struct {
+	for _, tt := range []struct {
 		in   string
 		p    ch04.Payload // nil: Decode
 		want ch04.TypeError
@@ -161,16 +161,16 @@ func TestPayloadWrongType(t *testing.T) {
 	} {
 		var n int64 = 5
 		var err error
-		if tc.p == nil {
-			_, err = ch04.Decode(strings.NewReader(tc.in))
+		if tt.p == nil {
+			_, err = ch04.Decode(strings.NewReader(tt.in))
 		} else {
-			n, err = tc.p.ReadFrom(strings.NewReader(tc.in))
+			n, err = tt.p.ReadFrom(strings.NewReader(tt.in))
 		}
 		typ, ok := errors.AsType[*ch04.TypeError](err)
-		if !ok || *typ != tc.want || n != 5 {
-			t.Errorf("%T from %q = %d, %v, want 5, %v", tc.p, tc.in, n, err, &tc.want)
+		if !ok || *typ != tt.want || n != 5 {
+			t.Errorf("%T from %q = %d, %v, want 5, %v", tt.p, tt.in, n, err, &tt.want)
 		}
-		t.Logf("%T from %q: %v", tc.p, tc.in, err)
+		t.Logf("%T from %q: %v", tt.p, tt.in, err)
 	}
 }
 
