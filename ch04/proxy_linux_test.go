@@ -118,8 +118,8 @@ func TestProxyUrgentData(t *testing.T) {
 	var copier splice.Copier
 	defer copier.Close()
 	for name, p := range map[string]ch04.Proxy{"plain": {}, "splice": {Copy: copier.Copy}} {
-		for _, before := range []int{0, 1, 100, 64 << 10, 3 << 20} {
-			for _, after := range []int{0, 3, 1 << 20} {
+		for _, before := range []int{0, 1, 70 << 10, 1 << 20} {
+			for _, after := range []int{0, 3, 70 << 10} {
 				for _, fromServer := range []bool{false, true} {
 					client, c := conns.TCPPair(t)
 					s, server := conns.TCPPair(t)

@@ -71,7 +71,7 @@ func socketsEach(t *testing.T, test func(t *testing.T, sender, receiver socketsE
 	t.Cleanup(func() { copier.Close() })
 	for name, mode := range socketsModes {
 		for _, networks := range [][2]string{
-			{"tcp", "tcp"}, {"tcp6", "tcp"}, {"tcp", "unix"}, {"unix", "tcp"}, {"unix", "unix"},
+			{"tcp", "tcp"}, {"tcp6", "unix"}, {"unix", "tcp"},
 		} {
 			for _, who := range []string{"client", "server"} {
 				t.Run(name+" "+networks[0]+" "+networks[1]+" "+who, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestProxySockets(t *testing.T) {
 				t.Fatalf("sent message, got %q, %v", got, err)
 			}
 		}
-		const size = 3 << 20
+		const size = 1 << 20
 		go func() {
 			sender.Write(make([]byte, size)) // a failure shows in the count
 			sender.CloseWrite()

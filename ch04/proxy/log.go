@@ -1,66 +1,52 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// A logWriter writes to w in the background, so that a terminal that stands still or a
-// pipe that nobody reads stops no connection. What does not fit in its buffer is lost.
+// A logWriter writes lines in the background, so that a pipe that nobody reads any more
+// stops no connection. If there is no room for 100 ms, lines are lost until there is.
 type logWriter struct {
-	w    io.Writer
-	wake chan struct{} // closed by close
-	done chan struct{} // closed when all is written
-
-	mu   sync.Mutex // guards the rest
-	buf  []byte
-	lost int // lines
+	lines chan []byte
+	lost  atomic.Int64
+	done  chan struct{} // closed after the last line
 }
 
-const logBuffer = 1 << 20 // 1 MiB
-
 func newLogWriter(w io.Writer) *logWriter {
-	l := &logWriter{w: w, wake: make(chan struct{}, 1), done: make(chan struct{})}
-	go l.run()
+	l := &logWriter{lines: make(chan []byte, 100), done: make(chan struct{})}
+	go func() {
+		defer close(l.done)
+		for line := range l.lines {
+			w.Write(line) // its error could only be logged
+			if lost := l.lost.Swap(0); lost > 0 {
+				fmt.Fprintf(w, "%d lines of the log are lost\n", lost)
+			}
+		}
+	}()
 	return l
 }
 
-// Write takes one line, or drops it. It does not fail.
+// Write takes one line and does not fail.
 func (l *logWriter) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.buf)+len(line) > logBuffer {
-		l.lost++
-		return len(line), nil
+	wait := 100 * time.Millisecond
+	if l.lost.Load() > 0 {
+		wait = 0
 	}
-	if l.lost > 0 {
-		l.buf = fmt.Appendf(l.buf, "%d lines of the log are lost\n", l.lost)
-		l.lost = 0
-	}
-	l.buf = append(l.buf, line...)
 	select {
-	case l.wake <- struct{}{}:
-	default: // it is awake
+	case l.lines <- bytes.Clone(line):
+	case <-time.After(wait):
+		l.lost.Add(1)
 	}
 	return len(line), nil
 }
 
-func (l *logWriter) run() {
-	defer close(l.done)
-	for range l.wake {
-		l.mu.Lock()
-		buf := l.buf
-		l.buf = nil
-		l.mu.Unlock()
-		l.w.Write(buf) // there is nobody to tell
-	}
-}
-
-// close waits for a second until all is written. Nobody may write any more.
+// close waits until all is written, but not for long. Nobody may write any more.
 func (l *logWriter) close() {
-	close(l.wake)
+	close(l.lines)
 	select {
 	case <-l.done:
 	case <-time.After(time.Second):

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -49,8 +51,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	dialTimeout := flags.Duration("dial-timeout", 5*time.Second,
 		"stop connecting to the target after this `time`")
 	idleTimeout := flags.Duration("idle-timeout", time.Hour,
-		"end a connection on which nothing moves for this `time`; with 0 it stays open,\n"+
-			"and so do its two file descriptors, until a peer ends it or disappears")
+		"end a connection on which nothing moves for this `time`; 0 is never, and costs two\n"+
+			"file descriptors for as long as a silent peer exists")
 	monitor := flags.Bool("monitor", false, "log the traffic to stderr; implies -plain")
 	plain := flags.Bool("plain", false,
 		"copy by Read and Write only, on Linux too: slower, but portable code")
@@ -95,7 +97,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	defer l.Close()
-	if own := l.Addr().(*net.TCPAddr); own.Port == toPort && sameHost(ctx, own.IP, host) {
+	if own := l.Addr().(*net.TCPAddr); own.Port == toPort && sameHost(own.IP, host) {
 		fmt.Fprintf(stderr, "proxy: -to %s is the address that proxy listens on\n", *to)
 		return 2
 	}
@@ -120,22 +122,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// sameHost reports whether a connection to host reaches a listener on ip.
-func sameHost(ctx context.Context, ip net.IP, host string) bool {
-	if host == "" {
-		host = "localhost" // as net.Dial does
-	}
-	addrs, _ := net.DefaultResolver.LookupIPAddr(ctx, host) // dialing will say what is wrong
-	for _, addr := range addrs {
-		if addr.IP.Equal(ip) || addr.IP.IsUnspecified() && ip.IsLoopback() {
-			return true
+// sameHost reports whether a connection to host reaches a listener on own.
+func sameHost(own net.IP, host string) bool {
+	ips, _ := net.LookupIP(cmp.Or(host, "localhost")) // dialing will say what is wrong
+	return slices.ContainsFunc(ips, func(ip net.IP) bool {
+		if !own.IsUnspecified() {
+			return ip.Equal(own) || ip.IsUnspecified() && own.IsLoopback()
 		}
-		if ip.IsUnspecified() { // all addresses of this host, on which we can listen
-			if l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: addr.IP, Zone: addr.Zone}); err == nil {
-				l.Close()
-				return true
-			}
+		l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: ip}) // is ip one of this host's?
+		if err == nil {
+			l.Close()
 		}
-	}
-	return false
+		return err == nil
+	})
 }

@@ -110,10 +110,8 @@ func (p *proxy) handle(ctx context.Context, client net.Conn) {
 		return
 	}
 	if p.monitor != nil {
-		name := peer.String() + " -> "
-		client = monitored(client, log.New(p.monitor, name, log.Lmicroseconds|log.Lmsgprefix))
-		name = peer.String() + " <- "
-		server = monitored(server, log.New(p.monitor, name, log.Lmicroseconds|log.Lmsgprefix))
+		client = monitored(client, p.monitor, peer.String()+" -> ")
+		server = monitored(server, p.monitor, peer.String()+" <- ")
 	}
 	if p.idle > 0 {
 		var cancel context.CancelCauseFunc
@@ -132,14 +130,15 @@ func (p *proxy) handle(ctx context.Context, client net.Conn) {
 	}
 }
 
-// A monitoredConn logs what is read from it. It does not embed the *net.TCPConn, whose
-// WriteTo would pass the log by.
+// A monitoredConn logs what is read from it. The conn's WriteTo would pass the log by, so it
+// is hidden.
 type monitoredConn struct {
 	net.Conn
 	r io.Reader
 }
 
-func monitored(c net.Conn, l *log.Logger) net.Conn {
+func monitored(c net.Conn, w io.Writer, name string) net.Conn {
+	l := log.New(w, name, log.Lmicroseconds|log.Lmsgprefix)
 	return monitoredConn{c, io.TeeReader(c, &ch04.Monitor{Logger: l})}
 }
 

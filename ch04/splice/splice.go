@@ -8,7 +8,7 @@ import (
 	"net"
 )
 
-// Copy with: splice_linux.go, pipe_linux.go, splice_other.go.
+// Copy with: splice_linux.go, hold_linux.go, splice_other.go.
 
 // A Copier copies between conns. It keeps what it needs for the next ones until Close. The
 // zero value is ready to use, by many goroutines at once.

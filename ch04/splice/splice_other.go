@@ -4,7 +4,7 @@ package splice
 
 import "net"
 
-// Copy with: splice.go, splice_linux.go, pipe_linux.go.
+// Copy with: splice.go, splice_linux.go, hold_linux.go.
 
 type pipes struct{}
 
