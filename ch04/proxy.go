@@ -38,6 +38,12 @@ type Proxy struct {
 func (p Proxy) Run(ctx context.Context, client, server net.Conn) error {
 	defer client.Close()
 	defer server.Close()
+	if p.Copy == nil {
+		p.Copy = func(dst, src net.Conn) error { // without ReadFrom and WriteTo
+			_, err := io.Copy(struct{ io.Writer }{dst}, struct{ io.Reader }{src})
+			return err
+		}
+	}
 	end := sync.OnceFunc(func() { // unblocks both directions
 		proxyReset(client)
 		proxyReset(server)
@@ -47,7 +53,7 @@ func (p Proxy) Run(ctx context.Context, client, server net.Conn) error {
 	up, down := &proxyHalf{src: client, dst: server}, &proxyHalf{src: server, dst: client}
 	first, second := make(chan struct{}, 1), make(chan struct{})
 	half := func(h, back *proxyHalf) {
-		h.err = p.copy(h.dst, h.src)
+		h.err = p.Copy(h.dst, h.src)
 		select {
 		case first <- struct{}{}:
 			h.finish(back, second, grace)
@@ -70,14 +76,6 @@ func (p Proxy) Run(ctx context.Context, client, server net.Conn) error {
 	up.linger(down)
 	down.linger(up)
 	return errors.Join(upErr, downErr)
-}
-
-func (p Proxy) copy(dst, src net.Conn) error {
-	if p.Copy != nil {
-		return p.Copy(dst, src)
-	}
-	_, err := io.Copy(struct{ io.Writer }{dst}, struct{ io.Reader }{src}) // no other methods
-	return err
 }
 
 // A proxyHalf is one direction.
@@ -111,22 +109,24 @@ func (h *proxyHalf) end(back *proxyHalf, copied <-chan struct{}, grace *time.Tim
 	_, unix := h.src.LocalAddr().(*net.UnixAddr)
 	pass := sync.OnceFunc(func() { h.err = proxyCloseWrite(h.dst) })
 	late := time.AfterFunc(ProxyGrace, pass) // Write waits while a write of back stalls
-	var reason error                         // why back has to end
+	ask := func() (err error) {
+		if tcp || unix { // others may wait for a Read, or send a message
+			_, err = h.src.Write(nil)
+		}
+		return err
+	}
+	reason := ask() // why back has to end
 	for reason == nil {
-		if tcp || unix {
-			_, reason = h.src.Write(nil)
-		}
-		if reason == nil {
-			late.Stop()
-			pass()
+		late.Stop()
+		if pass(); h.err != nil {
 			reason = h.err
+			break
 		}
-		if reason == nil {
-			select {
-			case <-copied:
-				return
-			case <-time.After(time.Second):
-			}
+		select {
+		case <-copied:
+			return
+		case <-time.After(time.Second):
+			reason = ask()
 		}
 	}
 	grace.Reset(ProxyGrace)

@@ -142,7 +142,13 @@ func TestProxySocketsReset(t *testing.T) {
 			receiver.SetWriteDeadline(time.Now().Add(20 * time.Millisecond)) // it is open
 			_, err = receiver.Write(make([]byte, 64<<10))
 		}
-		sender.Close() // with bytes unread, which is a reset
+		if _, err := io.ReadFull(sender, make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		if tcp, ok := sender.(*net.TCPConn); ok {
+			tcp.SetLinger(0)
+		}
+		sender.Close() // with bytes unread: a reset, on a Unix socket too
 		_, err := receiver.Read(make([]byte, 1))
 		_, unix := receiver.(*net.UnixConn)
 		if !unix && !errors.Is(err, syscall.ECONNRESET) || err == nil {

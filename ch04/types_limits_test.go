@@ -77,7 +77,7 @@ func TestHeaderDoesNotAllocate(t *testing.T) {
 		}
 		return after.TotalAlloc - before.TotalAlloc
 	}
-	for _, arriving := range []int{0, 1000, 1 << 20} {
+	for _, arriving := range []int{0, 1000, 1 << 20, 1730 << 10} {
 		got := allocated(arriving)
 		t.Logf("10 MiB claimed, %7d bytes sent: %8d bytes allocated", arriving, got)
 		// Each step doubles: all steps together take less than four times the bytes

@@ -80,11 +80,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		if err != nil && ctx.Err() != nil {
 			break // Ctrl-C came first: not the target's fault, not counted
 		}
-		s.add(took, err)
+		s.sent++
 		if err != nil {
 			fmt.Fprintf(stdout, "seq=%d %s failed: %v\n", n, target, err)
 		} else {
 			fmt.Fprintf(stdout, "seq=%d %s time=%s\n", n, addr, milliseconds(took))
+			s.connected++
+			s.sum, s.most = s.sum+took, max(s.most, took)
+			if s.connected == 1 || took < s.least {
+				s.least = took
+			}
 		}
 		if n == *count {
 			break // no wait after the last one
@@ -131,15 +136,14 @@ func connect(ctx context.Context, target string, timeout time.Duration) (string,
 	conn, err := d.DialContext(ctx, "tcp", target)
 	end := time.Now()
 	if err != nil {
-		// After the deadline err may still be that of another address of a name, which
-		// refused long before. Timeouts of others, such as the kernel, say so themselves.
-		if !end.Before(deadline) {
-			if _, ok := errors.AsType[*net.DNSError](err); ok {
-				return "", 0, fmt.Errorf("no response of a name server in %v", timeout)
-			}
-			return "", 0, fmt.Errorf("no response in %v", timeout)
-		}
-		if op, ok := errors.AsType[*net.OpError](err); ok {
+		_, dns := errors.AsType[*net.DNSError](err)
+		op, ok := errors.AsType[*net.OpError](err)
+		switch {
+		case !end.Before(deadline) && dns:
+			err = fmt.Errorf("no response of a name server in %v", timeout)
+		case !end.Before(deadline): // err may be that of another address, which refused
+			err = fmt.Errorf("no response in %v", timeout)
+		case ok:
 			err = op.Err // without the addresses, which the line has already
 		}
 		return "", 0, err
@@ -153,39 +157,19 @@ func connect(ctx context.Context, target string, timeout time.Duration) (string,
 }
 
 type summary struct {
-	sent, connected int
-	least, most     time.Duration
-	sum             time.Duration
-}
-
-func (s *summary) add(took time.Duration, err error) {
-	s.sent++
-	if err != nil {
-		return
-	}
-	s.connected++
-	s.sum += took
-	s.most = max(s.most, took)
-	if s.connected == 1 || took < s.least {
-		s.least = took
-	}
+	sent, connected  int
+	least, most, sum time.Duration
 }
 
 func (s summary) String() string {
-	loss := 0.0
-	if s.sent > 0 {
-		loss = 100 * float64(s.sent-s.connected) / float64(s.sent)
+	loss := 100 * float64(s.sent-s.connected) / float64(max(s.sent, 1))
+	if s.connected == 0 {
+		return fmt.Sprintf("%d sent, 0 connected, %.3g%% loss", s.sent, loss)
 	}
-	if s.connected > 0 {
-		loss = min(loss, 99.9) // rounded, 100% would say that none had connected
-	}
-	out := fmt.Sprintf("%d sent, %d connected, %.3g%% loss", s.sent, s.connected, loss)
-	if s.connected > 0 {
-		avg := s.sum / time.Duration(s.connected)
-		out += fmt.Sprintf(", min/avg/max %s/%s/%s",
-			milliseconds(s.least), milliseconds(avg), milliseconds(s.most))
-	}
-	return out
+	avg := s.sum / time.Duration(s.connected)
+	return fmt.Sprintf("%d sent, %d connected, %.3g%% loss, min/avg/max %s/%s/%s",
+		s.sent, s.connected, min(loss, 99.9), // rounded, 100% would say that none had connected
+		milliseconds(s.least), milliseconds(avg), milliseconds(s.most))
 }
 
 func milliseconds(d time.Duration) string {

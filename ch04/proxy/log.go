@@ -13,21 +13,16 @@ import (
 type logWriter struct {
 	lines chan []byte
 	lost  atomic.Int64
-	done  chan struct{} // closed after the last line
 }
 
-func newLogWriter(w io.Writer) *logWriter {
-	l := &logWriter{lines: make(chan []byte, 100), done: make(chan struct{})}
-	go func() {
-		defer close(l.done)
-		for line := range l.lines {
-			w.Write(line) // its error could only be logged
-			if lost := l.lost.Swap(0); lost > 0 {
-				fmt.Fprintf(w, "%d lines of the log are lost\n", lost)
-			}
+// run writes until lines is closed.
+func (l *logWriter) run(w io.Writer) {
+	for line := range l.lines {
+		w.Write(line) // its error could only be logged
+		if lost := l.lost.Swap(0); lost > 0 {
+			fmt.Fprintf(w, "%d lines of the log are lost\n", lost)
 		}
-	}()
-	return l
+	}
 }
 
 // Write takes one line and does not fail.
@@ -42,13 +37,4 @@ func (l *logWriter) Write(line []byte) (int, error) {
 		l.lost.Add(1)
 	}
 	return len(line), nil
-}
-
-// close waits until all is written, but not for long. Nobody may write any more.
-func (l *logWriter) close() {
-	close(l.lines)
-	select {
-	case <-l.done:
-	case <-time.After(time.Second):
-	}
 }

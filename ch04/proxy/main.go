@@ -101,8 +101,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "proxy: -to %s is the address that proxy listens on\n", *to)
 		return 2
 	}
-	logs := newLogWriter(stderr)
-	defer logs.close()
+	logs, written := &logWriter{lines: make(chan []byte, 100)}, make(chan struct{})
+	go func() { logs.run(stderr); close(written) }()
 	p := &proxy{
 		to:     *to,
 		dialer: net.Dialer{Timeout: *dialTimeout},
@@ -115,8 +115,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		p.copies.Copy = new(splice.Copier).Copy
 	}
 	fmt.Fprintf(logs, "listening on %v\n", l.Addr())
-	if err := p.serve(ctx, l); err != nil {
+	if err = p.serve(ctx, l); err != nil {
 		fmt.Fprintf(logs, "proxy: %v\n", err)
+	}
+	close(logs.lines)
+	select {
+	case <-written:
+	case <-time.After(time.Second): // nobody reads it
+	}
+	if err != nil {
 		return 1
 	}
 	return 0

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// Copy with: splice.go, splice_linux.go, splice_other.go.
+// Copy with: splice.go, copy_linux.go, copy_other.go.
 
 const (
 	bufferSize = 32 << 10 // enough for a conversation
@@ -18,7 +18,7 @@ const (
 // pipe.
 type holder struct {
 	*pipes
-	buf   *[]byte
+	buf   *[bufferSize]byte
 	pipe  [2]int // its reading and its writing end
 	piped bool   // pipe is in use
 	size  int    // bytes read
@@ -27,18 +27,14 @@ type holder struct {
 
 // take makes sure that there is room for the next read.
 func (h *holder) take(bulk bool) {
-	if h.buf != nil || h.piped {
-		return
-	}
-	if bulk {
+	if bulk && h.buf == nil && !h.piped {
 		h.pipe, h.piped = h.get()
 	}
-	if !h.piped {
-		h.buf, _ = h.buffers.Get().(*[]byte)
+	if h.piped || h.buf != nil {
+		return
 	}
-	if !h.piped && h.buf == nil {
-		buf := make([]byte, bufferSize)
-		h.buf = &buf
+	if h.buf, _ = h.buffers.Get().(*[bufferSize]byte); h.buf == nil {
+		h.buf = new([bufferSize]byte)
 	}
 }
 
@@ -46,14 +42,14 @@ func (h *holder) readFrom(fd int) (int, error) {
 	if h.piped {
 		return splice(fd, h.pipe[1], pipeSize)
 	}
-	return syscall.Read(fd, *h.buf)
+	return syscall.Read(fd, h.buf[:])
 }
 
 func (h *holder) writeTo(fd int) (int, error) {
 	if h.piped {
 		return splice(h.pipe[0], fd, h.size-h.sent)
 	}
-	return syscall.Write(fd, (*h.buf)[h.sent:h.size])
+	return syscall.Write(fd, h.buf[h.sent:h.size])
 }
 
 func (h *holder) release() {
@@ -113,7 +109,8 @@ func (p *pipes) put(pipe [2]int, empty bool) {
 	}
 }
 
-func (p *pipes) close() error {
+// Close closes the pipes that wait for another transfer.
+func (p *pipes) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, pipe := range p.idle {

@@ -8,13 +8,11 @@ import (
 	"net"
 )
 
-// Copy with: splice_linux.go, hold_linux.go, splice_other.go.
+// Copy with: copy_linux.go, hold_linux.go, copy_other.go.
 
 // A Copier copies between conns. It keeps what it needs for the next ones until Close. The
 // zero value is ready to use, by many goroutines at once.
-type Copier struct {
-	pipes pipes
-}
+type Copier struct{ pipes }
 
 // Copy copies src to dst until src ends, which is nil.
 //
@@ -23,12 +21,9 @@ type Copier struct {
 // full flow Copy looks for more before it sleeps. That is for a process that has nothing
 // else to do: it takes time from others. Other conns are copied by Read and Write.
 func (c *Copier) Copy(dst, src net.Conn) error {
-	if ok, err := c.pipes.copyTCP(dst, src); ok {
+	if ok, err := c.copyTCP(dst, src); ok {
 		return err
 	}
 	_, err := io.Copy(struct{ io.Writer }{dst}, struct{ io.Reader }{src})
 	return err
 }
-
-// Close closes the pipes that wait for another transfer.
-func (c *Copier) Close() error { return c.pipes.close() }

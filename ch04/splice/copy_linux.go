@@ -10,18 +10,16 @@ import (
 	"time"
 )
 
-// Copy with: splice.go, hold_linux.go, splice_other.go.
+// Copy with: splice.go, hold_linux.go, copy_other.go.
 
 const (
-	// spins is how often a transfer in full flow looks for more before it sleeps, and
-	// shortSleep the longest sleep that shows full flow. To be woken costs more than to
-	// look, but looking while nothing comes costs more than both.
+	// A transfer is in full flow if its last sleep was short. Then it looks for more a few
+	// times before it sleeps again: to be woken costs more than to look.
 	spins      = 100
 	shortSleep = 100 * time.Microsecond
 
-	// localSend is the send buffer for a peer on this machine, which acknowledges at
-	// once: what waits in a larger one drops out of the CPU's cache. It is set after
-	// longFlow bytes in full flow, as a message larger than it would take longer.
+	// After longFlow bytes in full flow to a peer on this machine, localSend is the send
+	// buffer: what waits in a larger one drops out of the CPU's cache.
 	localSend = 128 << 10
 	longFlow  = 1 << 20
 )
@@ -46,7 +44,7 @@ func (p *pipes) copyTCP(dst, src net.Conn) (ok bool, err error) {
 		bulk  bool      // the last read was large: the next one is likely to be
 		full  bool      // in full flow: the last sleep was short
 		slept time.Time // since when, while it waits for src
-		flow  int       // bytes in full flow; negative after tune
+		flow  int       // bytes in full flow; negative after longFlow
 	)
 	defer h.release()
 	read := func(fd uintptr) bool {
@@ -78,7 +76,7 @@ func (p *pipes) copyTCP(dst, src net.Conn) (ok bool, err error) {
 		if err := from.Read(read); err != nil {
 			return true, err // closed, or past a deadline
 		} else if errno != nil {
-			return true, opError("read", s, errno)
+			return true, os.NewSyscallError("read", errno)
 		} else if n == 0 {
 			return true, nil // the peer has sent all
 		}
@@ -87,14 +85,17 @@ func (p *pipes) copyTCP(dst, src net.Conn) (ok bool, err error) {
 		if !full {
 			flow = min(flow, 0)
 		} else if flow += n; flow >= longFlow {
-			tune(d)
 			flow = math.MinInt
+			to, from := d.RemoteAddr().(*net.TCPAddr).IP, d.LocalAddr().(*net.TCPAddr).IP
+			if to.IsLoopback() || to.Equal(from) { // further away it would limit the speed
+				d.SetWriteBuffer(localSend) // if it fails, so will the next write
+			}
 		}
 		for h.size, h.sent = n, 0; h.sent < h.size; h.sent += n {
 			if err := to.Write(write); err != nil {
 				return true, err
 			} else if errno != nil {
-				return true, opError("write", d, errno)
+				return true, os.NewSyscallError("write", errno)
 			} else if n == 0 {
 				return true, io.ErrShortWrite // never seen, but it would loop forever
 			}
@@ -119,11 +120,6 @@ func tcpConn(c net.Conn) (tcp *net.TCPConn, moved func()) {
 	return tcp, moved
 }
 
-func opError(op string, c net.Conn, errno error) error {
-	return &net.OpError{Op: op, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(),
-		Err: os.NewSyscallError(op, errno)}
-}
-
 // try calls op until it has something to say, but not for long.
 func try(spin bool, op func() (int, error)) (n int, err error) {
 	for tries := 0; ; tries++ {
@@ -133,15 +129,5 @@ func try(spin bool, op func() (int, error)) (n int, err error) {
 		} else if err != syscall.EINTR {
 			return max(n, 0), err
 		}
-	}
-}
-
-// tune prepares c for a transfer to a peer on this machine. Further away a small send
-// buffer would limit the speed to its size per round trip.
-func tune(c *net.TCPConn) {
-	local, ok := c.LocalAddr().(*net.TCPAddr)
-	remote, ok2 := c.RemoteAddr().(*net.TCPAddr)
-	if ok && ok2 && (remote.IP.IsLoopback() || remote.IP.Equal(local.IP)) {
-		c.SetWriteBuffer(localSend) // if it fails, so will the next write
 	}
 }
