@@ -1,6 +1,7 @@
 package ch04_test
 
 import (
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -14,27 +15,31 @@ import (
 	"network-programming-with-go/ch04/internal/conns"
 )
 
-// pingCommandTargets returns an address that accepts connections and one that refuses.
-func pingCommandTargets(t *testing.T) (live, closed string) {
+// pingCommandTargets returns an address that accepts connections and one that refuses. ended
+// gets a value for each connection that ping has closed.
+func pingCommandTargets(t *testing.T) (live, closed string, ended chan error) {
 	t.Helper()
 	l := conns.Listen(t)
+	ended = make(chan error, 100)
 	go func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return // the test is over
 			}
+			_, err = conn.Read(make([]byte, 1)) // until ping closes it
 			conn.Close()
+			ended <- err
 		}
 	}()
-	return l.Addr().String(), conns.Refused(t)
+	return l.Addr().String(), conns.Refused(t), ended
 }
 
 // The command is tested as a user would run it: as a process.
 func TestPingCommand(t *testing.T) {
 	t.Parallel()
 	bin := command.Build(t, "./ping")
-	live, closed := pingCommandTargets(t)
+	live, closed, ended := pingCommandTargets(t)
 	_, port, err := net.SplitHostPort(live)
 	if err != nil {
 		t.Fatal(err)
@@ -95,8 +100,14 @@ func TestPingCommand(t *testing.T) {
 			if runtime.GOOS == "windows" {
 				t.Skip("no signals on Windows")
 			}
+			for len(ended) > 0 {
+				<-ended // of earlier tries
+			}
 			p := command.StartCmd(t, exec.Command(bin, "-c", "0", "-i", "1h", live))
 			p.WaitLine(t, "seq=1 ")
+			if err := <-ended; err != io.EOF {
+				t.Errorf("ping left its connection with %v, want io.EOF", err)
+			}
 			got := p.Stop(t, sig)
 			if got.Status != 0 {
 				t.Errorf("exit status %d, want 0", got.Status)

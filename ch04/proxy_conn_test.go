@@ -1,6 +1,7 @@
 package ch04_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -44,6 +45,18 @@ func TestProxyConn(t *testing.T) {
 	}
 	if err := <-done; err != nil {
 		t.Errorf("ProxyConn = %v, want nil", err)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { done <- ch04.ProxyConn(ctx, addr(source), addr(destination)) }()
+	c, err := destination.Accept() // made after the other one
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("ProxyConn after the end of ctx = %v, want context.Canceled", err)
 	}
 
 	for _, tt := range []struct{ source, destination, want string }{

@@ -138,7 +138,8 @@ func TestProxySocketsReset(t *testing.T) {
 		if _, err := io.ReadFull(receiver, make([]byte, 4)); err != nil {
 			t.Fatal(err)
 		}
-		for err := error(nil); err == nil; { // nobody reads: until all buffers are full
+		_, err := receiver.Write(make([]byte, 1<<10)) // some, however busy the machine is
+		for err == nil {                              // nobody reads: until all buffers are full
 			receiver.SetWriteDeadline(time.Now().Add(20 * time.Millisecond)) // it is open
 			_, err = receiver.Write(make([]byte, 64<<10))
 		}
@@ -149,7 +150,7 @@ func TestProxySocketsReset(t *testing.T) {
 			tcp.SetLinger(0)
 		}
 		sender.Close() // with bytes unread: a reset, on a Unix socket too
-		_, err := receiver.Read(make([]byte, 1))
+		_, err = receiver.Read(make([]byte, 1))
 		_, unix := receiver.(*net.UnixConn)
 		if !unix && !errors.Is(err, syscall.ECONNRESET) || err == nil {
 			t.Errorf("receiver read %v, want ECONNRESET", err)
