@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Copy with: splice.go, hold_linux.go, copy_other.go.
+// Copy with: hold_linux.go, copy_other.go.
 
 const (
 	// A transfer is in full flow if its last sleep was short. Then it looks for more a few

@@ -4,7 +4,7 @@ package splice
 
 import "net"
 
-// Copy with: splice.go, copy_linux.go, hold_linux.go.
+// Copy with: copy_linux.go, hold_linux.go.
 
 type pipes struct{}
 

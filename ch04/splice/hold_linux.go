@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// Copy with: splice.go, copy_linux.go, copy_other.go.
+// Copy with: copy_linux.go, copy_other.go.
 
 const (
 	bufferSize = 32 << 10 // enough for a conversation
