@@ -109,24 +109,23 @@ func (h *proxyHalf) end(back *proxyHalf, copied <-chan struct{}, grace *time.Tim
 	_, unix := h.src.LocalAddr().(*net.UnixAddr)
 	pass := sync.OnceFunc(func() { h.err = proxyCloseWrite(h.dst) })
 	late := time.AfterFunc(ProxyGrace, pass) // Write waits while a write of back stalls
-	ask := func() (err error) {
-		if tcp || unix { // others may wait for a Read, or send a message
-			_, err = h.src.Write(nil)
+	var reason error                         // why back has to end
+	for {
+		if tcp || unix { // a Write of nothing to another conn may wait or be a message
+			_, reason = h.src.Write(nil)
 		}
-		return err
-	}
-	reason := ask() // why back has to end
-	for reason == nil {
-		late.Stop()
-		if pass(); h.err != nil {
+		if reason == nil {
+			late.Stop()
+			pass()
 			reason = h.err
+		}
+		if reason != nil {
 			break
 		}
 		select {
 		case <-copied:
 			return
 		case <-time.After(time.Second):
-			reason = ask()
 		}
 	}
 	grace.Reset(ProxyGrace)

@@ -22,8 +22,7 @@ import (
 // On Windows only timeouts and name servers are recognized. The request may have been
 // served: repeat only what may happen twice.
 func Transient(err error) bool {
-	switch {
-	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, net.ErrClosed):
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, net.ErrClosed) {
 		return false
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
@@ -63,11 +62,10 @@ func (b Backoff) Wait(n int) time.Duration {
 	if n <= 0 {
 		return 0
 	}
-	limit := b.Max
+	limit, bound := b.Max, b.First
 	if limit <= 0 {
 		limit = 10 * time.Second
 	}
-	bound := b.First
 	if bound <= 0 {
 		bound = 100 * time.Millisecond
 	}

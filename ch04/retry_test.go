@@ -80,6 +80,7 @@ func TestBackoffWait(t *testing.T) {
 	}{
 		{ch04.Backoff{}, 0, 0},
 		{ch04.Backoff{}, 1, 100 * time.Millisecond},
+		{ch04.Backoff{First: -1, Max: -1}, 1, 100 * time.Millisecond}, // no panic
 		{ch04.Backoff{}, 2, 200 * time.Millisecond},
 		{ch04.Backoff{}, 1000, 10 * time.Second},
 		{ch04.Backoff{First: time.Minute, Max: time.Second}, 1, time.Second},

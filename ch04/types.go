@@ -89,7 +89,6 @@ func (m *String) ReadFrom(r io.Reader) (int64, error) {
 // Decode reads one value and returns it as *Binary or *String. Its errors are io.EOF if r
 // ends before a value, io.ErrUnexpectedEOF if r ends inside one, a *TypeError for an
 // unknown type, ErrMaxPayloadSize for a length above the limit, or what r returned, wrapped.
-//
 // A length is a claim, not a fact: memory grows with the bytes that arrive, to three times
 // their number at most, plus 64 KiB. Decode reads twice per value: put a bufio.Reader under
 // it if values are small and many.

@@ -25,8 +25,9 @@ const usage = `proxy passes TCP connections on to another address.
 
 Usage: proxy -to HOST:PORT [-listen HOST:PORT] [flags]
 
-Half-closes and resets are passed on. On SIGINT or SIGTERM it accepts no more,
-lets open connections end for up to 5 seconds, and resets the rest.
+Half-closes and resets are passed on, and connections whose peer is gone are ended. On
+SIGINT or SIGTERM it accepts no more, lets open connections end for up to 5 seconds,
+and resets the rest.
 
 Example:
   go run ./ch04/proxy -listen 127.0.0.1:8080 -to 127.0.0.1:80
@@ -45,17 +46,14 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("proxy", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // wrong use prints its reason alone, not every flag
-	listen := flags.String("listen", "127.0.0.1:8080",
-		"serve on `HOST:PORT`; port 0 picks a free one")
+	listen := flags.String("listen", "127.0.0.1:8080", "serve on `HOST:PORT`; port 0 picks a free one")
 	to := flags.String("to", "", "pass connections on to `HOST:PORT`; required")
-	dialTimeout := flags.Duration("dial-timeout", 5*time.Second,
-		"stop connecting to the target after this `time`")
+	dialTimeout := flags.Duration("dial-timeout", 5*time.Second, "stop connecting to the target after this `time`")
 	idleTimeout := flags.Duration("idle-timeout", time.Hour,
 		"end a connection on which nothing moves for this `time`; 0 is never, and costs two\n"+
 			"file descriptors for as long as a silent peer exists")
 	monitor := flags.Bool("monitor", false, "log the traffic to stderr; implies -plain")
-	plain := flags.Bool("plain", false,
-		"copy by Read and Write only, on Linux too: slower, but portable code")
+	plain := flags.Bool("plain", false, "copy by Read and Write, not by splice: slower, but portable")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, usage)

@@ -5,8 +5,6 @@ import (
 	"syscall"
 )
 
-// Copy with: copy_linux.go, copy_other.go.
-
 const (
 	bufferSize = 32 << 10 // enough for a conversation
 	pipeSize   = 1 << 20  // the most a process without privileges gets
