@@ -113,7 +113,7 @@ func BenchmarkProxyConnect(b *testing.B) {
 				b.Fatal(err)
 			}
 			c.Write(buf)                  // a failure shows in the read
-			c.(*net.TCPConn).CloseWrite() // likewise
+			c.(*net.TCPConn).CloseWrite() // a failure here, too
 			if got, err := io.ReadAll(c); err != nil || len(got) != 1 {
 				b.Fatalf("read %q, %v", got, err)
 			}

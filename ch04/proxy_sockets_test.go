@@ -130,7 +130,7 @@ func TestProxySocketsReset(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("another system reports a reset each time")
 	}
-	t.Parallel() // ProxyGrace runs beside the tests that are not
+	t.Parallel() // ProxyGrace passes while other tests run
 	socketsEach(t, func(t *testing.T, sender, receiver socketsEnd, done <-chan error) {
 		t.Parallel()
 		sender.SetReadBuffer(4 << 10)

@@ -101,7 +101,7 @@ func Retry(ctx context.Context, b Backoff, try func(context.Context) error) erro
 		ended := func(cause error) error {
 			return fmt.Errorf("retry: %w after try %d: %w", cause, n, err)
 		}
-		if ctx.Err() != nil { // first: try may say no more than that it was cancelled
+		if ctx.Err() != nil { // first: try may say only that it was canceled
 			return ended(context.Cause(ctx))
 		}
 		if !Transient(err) || n > retries {

@@ -61,7 +61,7 @@ func TestTransientDialTimeout(t *testing.T) {
 		d := net.Dialer{
 			Timeout: 5 * time.Second,
 			ControlContext: func(ctx context.Context, _, _ string, _ syscall.RawConn) error {
-				<-ctx.Done() // a host that does not answer
+				<-ctx.Done() // a host that does not respond
 				return ctx.Err()
 			},
 		}

@@ -46,7 +46,7 @@ func TestTCPConnByAssertion(t *testing.T) {
 }
 
 // A receiver that does not read closes its window. The sender's buffer fills, and a
-// write blocks for ever, unless it has a deadline. That does not break the conn: what
+// write blocks forever, unless it has a deadline. That does not break the conn: what
 // was taken is on its way, the rest may follow.
 func TestZeroWindow(t *testing.T) {
 	t.Parallel()

@@ -86,9 +86,10 @@ func (p *pipes) copyTCP(dst, src net.Conn) (ok bool, err error) {
 			flow = min(flow, 0)
 		} else if flow += n; flow >= longFlow {
 			flow = math.MinInt
-			to, from := d.RemoteAddr().(*net.TCPAddr).IP, d.LocalAddr().(*net.TCPAddr).IP
-			if to.IsLoopback() || to.Equal(from) { // further away it would limit the speed
-				d.SetWriteBuffer(localSend) // if it fails, so will the next write
+			local, ok := d.LocalAddr().(*net.TCPAddr)
+			peer, ok2 := d.RemoteAddr().(*net.TCPAddr)
+			if ok && ok2 && (peer.IP.IsLoopback() || peer.IP.Equal(local.IP)) {
+				d.SetWriteBuffer(localSend) // further away it would limit the speed
 			}
 		}
 		for h.size, h.sent = n, 0; h.sent < h.size; h.sent += n {
