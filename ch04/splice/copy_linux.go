@@ -16,7 +16,7 @@ const (
 	// A transfer is in full flow if its last sleep was short. Then it looks for more a few
 	// times before it sleeps again: to be woken costs more than to look.
 	spins      = 100
-	shortSleep = 100 * time.Microsecond
+	shortSleep = time.Millisecond
 
 	// After longFlow bytes in full flow to a peer on this machine, localSend is the send
 	// buffer: what waits in a larger one drops out of the CPU's cache.
