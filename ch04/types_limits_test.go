@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"runtime"
@@ -171,5 +172,36 @@ func TestPayloadAllocations(t *testing.T) {
 		if got > tt.want {
 			t.Errorf("%s: %v allocations, want %v", tt.name, got, tt.want)
 		}
+	}
+}
+
+func TestPayloadWrongType(t *testing.T) {
+	const binaryValue, stringValue = "\x01\x00\x00\x00\x01b", "\x02\x00\x00\x00\x01s"
+	for _, tt := range []struct {
+		in   string
+		p    ch04.Payload // nil: Decode
+		want ch04.TypeError
+	}{
+		{stringValue, new(ch04.Binary), ch04.TypeError{Got: 2, Want: 1}},
+		{binaryValue, new(ch04.String), ch04.TypeError{Got: 1, Want: 2}},
+		{"\x00\x00\x00\x00\x00", nil, ch04.TypeError{Got: 0}},
+		{"GET / HTTP/1.1", nil, ch04.TypeError{Got: 'G'}}, // someone else's protocol
+	} {
+		var n int64 = 5
+		var err error
+		if tt.p == nil {
+			_, err = ch04.Decode(strings.NewReader(tt.in))
+		} else {
+			n, err = tt.p.ReadFrom(strings.NewReader(tt.in))
+		}
+		text := fmt.Sprintf("tlv: type %d, want %d", tt.want.Got, tt.want.Want)
+		if tt.p == nil {
+			text = fmt.Sprintf("tlv: unknown type %d", tt.want.Got)
+		}
+		typ, ok := errors.AsType[*ch04.TypeError](err)
+		if !ok || *typ != tt.want || n != 5 || err.Error() != text {
+			t.Errorf("%T from %q = %d, %v, want 5, %s", tt.p, tt.in, n, err, text)
+		}
+		t.Logf("%T from %q: %v", tt.p, tt.in, err)
 	}
 }
