@@ -6,12 +6,12 @@ import (
 )
 
 // A Monitor is an io.Writer that logs what is written to it, for an io.TeeReader or
-// an io.MultiWriter beside a conn. A nil Logger logs nothing.
+// an io.MultiWriter around a conn. A nil Logger logs nothing.
 //
 // Write never fails: an io.TeeReader hands an error of its writer to the reader, and
 // an io.MultiWriter stops at the first writer that fails, so a full disk under the
-// log would end the connection. It does wait for the log, though: let the Logger
-// write to something that does not block.
+// log would end the connection. But it waits for the log: let the Logger write to
+// something that does not block, as the command proxy does.
 //
 // Many goroutines may use a Monitor at once, as they may its Logger. Not for secrets:
 // it logs the bytes that pass.

@@ -1,31 +1,20 @@
 package ch04_test
 
 import (
-	"errors"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"network-programming-with-go/ch04/internal/command"
 )
 
-// A host that does not answer, on loopback: a listener whose queue is full. Linux
+// A host that does not respond, on loopback: a listener whose queue is full. Linux
 // then drops what asks for another connection.
-func TestPingCommandNoAnswer(t *testing.T) {
+func TestPingCommandNoResponse(t *testing.T) {
 	t.Parallel()
-	bin := filepath.Join(t.TempDir(), "ping")
-	// go run keeps what it has linked, and has cp copy it; go build would link each time.
-	build := exec.Command("go", "run", "-exec", "cp", "./ping", bin)
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", build, err, out)
-	}
-	// A pass is cached by the files that go test saw opened: let it see the command.
-	if _, err := os.ReadDir("ping"); err != nil {
-		t.Fatal(err)
-	}
+	bin := command.Build(t, "./ping")
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -48,14 +37,10 @@ func TestPingCommandNoAnswer(t *testing.T) {
 	}
 	defer conn.Close()
 
-	out, err := exec.Command(bin, "-c", "1", "-W", "100ms", target).Output()
-	exit, ok := errors.AsType[*exec.ExitError](err)
-	if !ok || exit.ExitCode() != 1 {
-		t.Errorf("ping: %v, want exit status 1", err)
+	got := command.Run(t, bin, "-c", "1", "-W", "100ms", target)
+	want := "seq=1 " + target + " failed: no response in 100ms\n1 sent, 0 connected, 100% loss\n"
+	if got.Status != 1 || got.Stdout != want {
+		t.Errorf("exit status %d, printed %q, want 1 and %q", got.Status, got.Stdout, want)
 	}
-	want := "seq=1 " + target + " failed: no answer in 100ms\n1 sent, 0 connected, 100% loss\n"
-	if string(out) != want {
-		t.Errorf("ping printed %q, want %q", out, want)
-	}
-	t.Log(strings.TrimSpace(string(out)))
+	t.Log(strings.TrimSpace(got.Stdout))
 }

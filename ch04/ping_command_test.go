@@ -1,62 +1,45 @@
 package ch04_test
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
+	"io"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+
+	"network-programming-with-go/ch04/internal/command"
+	"network-programming-with-go/ch04/internal/conns"
 )
 
-// pingCommandTargets returns an address that accepts connections and one that refuses.
-func pingCommandTargets(t *testing.T) (live, closed string) {
+// pingCommandTargets returns an address that accepts connections and one that refuses. ended
+// gets a value for each connection that ping has closed.
+func pingCommandTargets(t *testing.T) (live, closed string, ended chan error) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
+	l := conns.Listen(t)
+	ended = make(chan error, 100)
 	go func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return // the test is over
 			}
+			_, err = conn.Read(make([]byte, 1)) // until ping closes it
 			conn.Close()
+			ended <- err
 		}
 	}()
-	held, err := net.Dial("tcp", l.Addr().String()) // has a port on which nobody can listen
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { held.Close() })
-	return l.Addr().String(), held.LocalAddr().String()
+	return l.Addr().String(), conns.Refused(t), ended
 }
 
 // The command is tested as a user would run it: as a process.
 func TestPingCommand(t *testing.T) {
 	t.Parallel()
-	bin := filepath.Join(t.TempDir(), "ping.exe") // Windows wants the suffix
-	// go run keeps what it has linked, and has cp copy it; go build would link each time.
-	build := exec.Command("go", "run", "-exec", "cp", "./ping", bin)
-	if runtime.GOOS == "windows" { // which has no cp
-		build = exec.Command("go", "build", "-o", bin, "./ping")
-	}
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", build, err, out)
-	}
-	// A pass is cached by the files that go test saw opened: let it see the command.
-	if _, err := os.ReadDir("ping"); err != nil {
-		t.Fatal(err)
-	}
-	live, closed := pingCommandTargets(t)
+	bin := command.Build(t, "./ping")
+	live, closed, ended := pingCommandTargets(t)
 	_, port, err := net.SplitHostPort(live)
 	if err != nil {
 		t.Fatal(err)
@@ -66,9 +49,9 @@ func TestPingCommand(t *testing.T) {
 		`3 sent, 3 connected, 0% loss, min/avg/max MS/MS/MS\n$`
 	fill := strings.NewReplacer("ADDR", regexp.QuoteMeta(live), "MS", ms)
 
-	for _, tc := range []struct {
+	for _, tt := range []struct {
 		name, args  string
-		code        int
+		status      int
 		out, stderr string // regular expressions
 	}{
 		{"help", "-h", 0, `(?s)Usage: ping.*Example:.*-W time`, `^$`},
@@ -77,7 +60,7 @@ func TestPingCommand(t *testing.T) {
 		{"closed port", "-c 2 -i 0 " + closed, 1,
 			`(?s)^seq=1 .* failed: .*refused.*\nseq=2 .*\n2 sent, 0 connected, 100% loss\n$`, `^$`},
 		{"IPv6", "-c 1 -W 1ns [::1]:" + port, 1, `^seq=1 \[::1\]:\d+ failed: `, `^$`},
-		{"no time to answer", "-c 1 -W 1ns " + live, 1, `failed: no answer in 1ns\n1 sent`, `^$`},
+		{"no time for a response", "-c 1 -W 1ns " + live, 1, `failed: no response in 1ns\n1 sent`, `^$`},
 		{"no argument", "", 2, `^$`, `^ping: HOST:PORT is missing \(try ping -h\)\n$`},
 		{"two arguments", "a:1 b:2", 2, `^$`, `unexpected argument "b:2"`},
 		{"no port", "localhost", 2, `^$`, `missing port`},
@@ -89,62 +72,49 @@ func TestPingCommand(t *testing.T) {
 		{"time without a unit", "-W 5 " + live, 2, `^$`, `invalid value "5" for flag -W`},
 		{"unknown flag", "-x", 2, `^$`, `flag provided but not defined: -x`},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			if tc.name == "closed port" && runtime.GOOS == "windows" {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.name == "closed port" && runtime.GOOS == "windows" {
 				t.Skip("Windows tries a closed port again, for seconds")
 			}
-			if tc.name == "by name" {
+			if tt.name == "by name" {
 				if _, err := net.LookupHost("localhost"); err != nil {
 					t.Skip("no localhost here:", err)
 				}
 			}
-			var stdout, stderr bytes.Buffer
-			cmd := exec.Command(bin, strings.Fields(tc.args)...)
-			cmd.Stdout, cmd.Stderr = &stdout, &stderr
-			err := cmd.Run()
-			if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
-				t.Fatal(err)
-			} else if ok && exit.ExitCode() != tc.code || !ok && tc.code != 0 {
-				t.Errorf("ping %s: %v, want exit status %d", tc.args, err, tc.code)
+			got := command.Run(t, bin, strings.Fields(tt.args)...)
+			if got.Status != tt.status {
+				t.Errorf("ping %s: exit status %d, want %d", tt.args, got.Status, tt.status)
 			}
-			if !regexp.MustCompile(tc.out).Match(stdout.Bytes()) {
-				t.Errorf("ping %s: stdout %q, want %s", tc.args, &stdout, tc.out)
+			if !regexp.MustCompile(tt.out).MatchString(got.Stdout) {
+				t.Errorf("ping %s: stdout %q, want %s", tt.args, got.Stdout, tt.out)
 			}
-			if !regexp.MustCompile(tc.stderr).Match(stderr.Bytes()) {
-				t.Errorf("ping %s: stderr %q, want %s", tc.args, &stderr, tc.stderr)
+			if !regexp.MustCompile(tt.stderr).MatchString(got.Stderr) {
+				t.Errorf("ping %s: stderr %q, want %s", tt.args, got.Stderr, tt.stderr)
 			}
-			t.Logf("$ ping %s\n%s%s", tc.args, &stdout, &stderr)
+			t.Logf("$ ping %s\n%s%s", tt.args, got.Stdout, got.Stderr)
 		})
 	}
 
 	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
-		t.Run("for ever until "+sig.String(), func(t *testing.T) {
+		t.Run("forever until "+sig.String(), func(t *testing.T) {
 			if runtime.GOOS == "windows" {
 				t.Skip("no signals on Windows")
 			}
-			cmd := exec.Command(bin, "-c", "0", "-i", "1h", live)
-			stdout, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
+			for len(ended) > 0 {
+				<-ended // of earlier tries
 			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
+			p := command.StartCmd(t, exec.Command(bin, "-c", "0", "-i", "1h", live))
+			p.WaitLine(t, "seq=1 ")
+			if err := <-ended; err != io.EOF {
+				t.Errorf("ping left its connection with %v, want io.EOF", err)
 			}
-			lines := bufio.NewScanner(stdout)
-			if !lines.Scan() || !strings.HasPrefix(lines.Text(), "seq=1 ") {
-				t.Errorf("first line %q", lines.Text())
+			got := p.Stop(t, sig)
+			if got.Status != 0 {
+				t.Errorf("exit status %d, want 0", got.Status)
 			}
-			if err := cmd.Process.Signal(sig); err != nil {
-				t.Error(err)
-			}
-			if !lines.Scan() || !strings.HasPrefix(lines.Text(), "1 sent, 1 connected, 0% loss") {
-				t.Errorf("last line %q, want the summary", lines.Text())
-			}
-			if lines.Scan() {
-				t.Errorf("one line too many: %q", lines.Text())
-			}
-			if err := cmd.Wait(); err != nil {
-				t.Errorf("ping: %v, want exit status 0", err)
+			lines := strings.Split(strings.TrimSuffix(got.Stdout, "\n"), "\n")
+			if len(lines) != 2 || !strings.HasPrefix(lines[1], "1 sent, 1 connected, 0% loss") {
+				t.Errorf("printed %q, want a try and the summary", lines)
 			}
 		})
 	}

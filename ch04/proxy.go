@@ -5,131 +5,180 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
+	"os"
 	"sync"
-	"sync/atomic"
+	"syscall"
 	"time"
 )
 
-// ProxyGrace is how long Proxy lets one direction go on after the other has failed.
+// ProxyGrace is how long one direction may go on after the other has failed.
 const ProxyGrace = 500 * time.Millisecond
 
-// Proxy copies from client to server and from server to client until both directions
-// have ended or ctx has. It owns the connections: both are closed when it returns.
-//
-// The end of one direction is passed on by CloseWrite, and the other one goes on: a
-// client may send its request, half-close, and still get the whole answer. Between two
-// conns without CloseWrite, like those of net.Pipe, the end of one is the end of both.
-// Where only the receiver lacks it, it hears of the end when both directions have ended.
-//
-// If a direction fails (ECONNRESET, say), the other gets ProxyGrace to bring over
-// what is on its way. That holds for one that has ended as well: an answer to half an
-// upload reaches a client that is still sending the other half. The receiver of a
-// direction that failed is reset where it is a TCP conn: a stream that was cut must not
-// look like one that ended. The same holds for both directions if ctx ends first.
-//
-// Proxy returns nil if both streams passed whole; context.Cause(ctx), wrapped, if ctx
-// has ended; otherwise the errors of both directions, joined. One that was cut at the
-// end of ProxyGrace only says that its conn was closed.
-//
-// Hand it the *net.TCPConns themselves: on Linux the bytes then never leave the
-// kernel (splice(2)). Any wrapper, for logging or deadlines, sends them through user
-// space. Each direction keeps a pipe, two descriptors, even while nothing flows;
-// take a Relay for thousands of connections, or where idle ones must end.
-func Proxy(ctx context.Context, client, server net.Conn) error {
-	return proxyRun(ctx, client, server, func(dst, src net.Conn) error {
-		_, err := io.Copy(dst, src) // *net.TCPConn.ReadFrom, which is splice on Linux
-		return err
-	})
+// A Proxy passes bytes between two connections. The zero value is ready to use.
+type Proxy struct {
+	// Copy copies src to dst until src ends. Nil copies through a buffer of 32 KiB.
+	// io.Copy will not do: between two *net.TCPConn it leaves the bytes to the Linux
+	// kernel, which stops at TCP urgent data. Package splice knows how to go on.
+	Copy func(dst, src net.Conn) error
 }
 
-// ProxyConn connects to the TCP addresses source and destination and lets them talk:
-// what Proxy does, with both connections made here. ctx also bounds the dialing.
-func ProxyConn(ctx context.Context, source, destination string) error {
-	var d net.Dialer
-	client, err := d.DialContext(ctx, "tcp", source)
-	if err != nil {
-		return fmt.Errorf("proxy: source: %w", err)
-	}
-	defer client.Close()
-	server, err := d.DialContext(ctx, "tcp", destination)
-	if err != nil {
-		return fmt.Errorf("proxy: destination: %w", err)
-	}
-	return Proxy(ctx, client, server)
-}
-
-// proxyRun is Proxy for any way to copy: copyHalf returns nil if src ended.
-func proxyRun(
-	ctx context.Context, client, server net.Conn, copyHalf func(dst, src net.Conn) error,
-) error {
+// Run copies in both directions until both have ended or ctx has. It owns the conns and
+// closes them. It passes on an end by CloseWrite, and a failure by SetLinger(0) and Close,
+// which is a reset. A type that wraps a conn keeps both by having these two methods. Unix
+// sockets have no reset: the peer reads an end. Without CloseWrite at the receiver, the end
+// of one direction ends the other after ProxyGrace, or at once if src is not a socket.
+//
+// After a failure the other direction has ProxyGrace to bring over what is on its way. If
+// a peer has sent all and then is gone for good, both directions end within two seconds.
+//
+// Run returns nil if both streams passed whole, context.Cause(ctx), wrapped, if ctx ended
+// first, and otherwise the errors of both directions, joined.
+func (p Proxy) Run(ctx context.Context, client, server net.Conn) error {
 	defer client.Close()
 	defer server.Close()
-	end := sync.OnceFunc(func() { // unblocks both directions, whatever deadlines they set
+	if p.Copy == nil {
+		p.Copy = func(dst, src net.Conn) error { // without ReadFrom and WriteTo
+			_, err := io.Copy(struct{ io.Writer }{dst}, struct{ io.Reader }{src})
+			return err
+		}
+	}
+	end := sync.OnceFunc(func() { // unblocks both directions
 		proxyReset(client)
 		proxyReset(server)
 	})
 	stop := context.AfterFunc(ctx, end)
-
-	var whole atomic.Bool // the end of one direction was the end of both
-	var failed sync.Once
-	var grace *time.Timer // runs from the first failure on
-	var graceEnd time.Time
-	half := func(name string, dst, src net.Conn) error {
-		err := copyHalf(dst, src)
-		if whole.Load() && (errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)) {
-			return nil // closed just below
-		} else if err != nil {
-			failed.Do(func() {
-				grace, graceEnd = time.AfterFunc(ProxyGrace, end), time.Now().Add(ProxyGrace)
-			})
-			return fmt.Errorf("proxy: %s: %w", name, err)
+	grace := time.AfterFunc(math.MaxInt64, end) // until the first failure
+	up, down := &proxyHalf{src: client, dst: server}, &proxyHalf{src: server, dst: client}
+	first, second := make(chan struct{}, 1), make(chan struct{})
+	half := func(h, back *proxyHalf) {
+		h.err = p.Copy(h.dst, h.src)
+		select {
+		case first <- struct{}{}:
+			h.finish(back, second, grace)
+		default:
+			close(second)
 		}
-		_, srcHalves := src.(proxyHalfCloser)
-		if c, ok := dst.(proxyHalfCloser); ok {
-			c.CloseWrite() // fails if dst is gone, which the other direction reports
-		} else if !srcHalves {
-			whole.Store(true)
-			dst.Close()
-		}
-		return nil
 	}
-	var up, down error
 	var wg sync.WaitGroup
-	wg.Go(func() { up = half("client to server", server, client) })
-	down = half("server to client", client, server)
+	wg.Go(func() { half(up, down) })
+	half(down, up)
 	wg.Wait()
-	if grace != nil && !grace.Stop() {
-		end() // waits for the one that the timer has begun
-	}
-	switch { // the stream that passed whole may still be on its way
-	case up == nil && down != nil:
-		proxyLinger(server, graceEnd)
-	case up != nil && down == nil:
-		proxyLinger(client, graceEnd)
-	}
-	if !stop() { // the same, and it has cut even what had ended by then
-		end()
+	if !stop() {
+		end() // waits for the call that has begun: it may have cut what was written
 		return fmt.Errorf("proxy: %w", context.Cause(ctx))
 	}
-	if up != nil {
-		proxyReset(server)
+	if !grace.Stop() {
+		end() // the same
 	}
-	if down != nil {
-		proxyReset(client)
-	}
-	return errors.Join(up, down)
+	upErr, downErr := up.close("client to server"), down.close("server to client")
+	up.linger(down)
+	down.linger(up)
+	return errors.Join(upErr, downErr)
 }
 
-// proxyLinger waits for c to end, until end at the latest, and drops what comes in. To
-// close c with bytes unread would reset it, and what its peer has not yet read of an
-// answer could be lost. The end of ctx closes c, and so ends this as well.
-func proxyLinger(c net.Conn, end time.Time) {
-	c.SetReadDeadline(end) // fails on a closed conn only
-	io.Copy(io.Discard, c) // its error ends the wait as well as io.EOF
+// A proxyHalf is one direction.
+type proxyHalf struct {
+	src, dst net.Conn
+	err      error
 }
 
-type proxyHalfCloser interface{ CloseWrite() error }
+// finish is called for the first direction that ends or fails. It returns when both have,
+// which closes copied.
+func (h *proxyHalf) finish(back *proxyHalf, copied <-chan struct{}, grace *time.Timer) {
+	if h.err == nil {
+		h.end(back, copied, grace)
+	} else {
+		grace.Reset(ProxyGrace)
+		<-copied
+		if back.err == nil && proxyCut(h.err) {
+			back.err = h.err // see end
+		}
+	}
+	if back.err == nil {
+		back.err = proxyCloseWrite(back.dst)
+	}
+}
+
+// end passes on the end of src, and then watches src. A socket reports a reset once: if a
+// write of back got the report, h read io.EOF; and after io.EOF nobody reads. But a Write
+// of nothing fails.
+func (h *proxyHalf) end(back *proxyHalf, copied <-chan struct{}, grace *time.Timer) {
+	_, tcp := h.src.LocalAddr().(*net.TCPAddr)
+	_, unix := h.src.LocalAddr().(*net.UnixAddr)
+	pass := sync.OnceFunc(func() { h.err = proxyCloseWrite(h.dst) })
+	late := time.AfterFunc(ProxyGrace, pass) // Write waits while a write of back stalls
+	var reason error                         // why back has to end
+	for {
+		if tcp || unix { // a Write of nothing to another conn may wait or be a message
+			_, reason = h.src.Write(nil)
+		}
+		if reason == nil {
+			late.Stop()
+			pass()
+			reason = h.err
+		}
+		if reason != nil {
+			break
+		}
+		select {
+		case <-copied:
+			return
+		case <-time.After(time.Second):
+		}
+	}
+	grace.Reset(ProxyGrace)
+	if !tcp && !unix {
+		h.dst.Close() // nothing half-closes: the end of one is the end of both
+	} else if h.err == nil {
+		h.dst.SetReadDeadline(time.Unix(1, 0)) // wakes back, which has nowhere to write to
+	}
+	<-copied
+	if late.Stop() && proxyCut(back.err) {
+		h.err = back.err
+		return
+	}
+	pass()
+	if err := back.err; errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {
+		back.err = fmt.Errorf("the other direction ended it: %w", reason)
+		if !tcp && (!unix || errors.Is(reason, syscall.EPIPE)) {
+			back.err = nil // a Unix socket says EPIPE of an end in order
+		}
+	}
+}
+
+// close resets the receiver of a stream that did not pass whole.
+func (h *proxyHalf) close(name string) error {
+	if h.err == nil || h.err == errors.ErrUnsupported { // Close is all that dst can get
+		return nil
+	}
+	proxyReset(h.dst)
+	return fmt.Errorf("proxy: %s: %w", name, h.err)
+}
+
+// linger waits for ProxyGrace if h passed whole and back did not. To close a conn with
+// bytes unread resets it, and what its peer has not read yet could be lost.
+func (h *proxyHalf) linger(back *proxyHalf) {
+	if h.err == nil && back.err != nil {
+		h.dst.SetReadDeadline(time.Now().Add(ProxyGrace)) // fails on a closed conn only
+		io.Copy(io.Discard, h.dst)                        // an error ends the wait, too
+	}
+}
+
+// proxyCut reports whether err is that of a stream that was cut. EPIPE comes after its end.
+func proxyCut(err error) bool {
+	errno, ok := errors.AsType[syscall.Errno](err)
+	return ok && errno != syscall.EPIPE
+}
+
+func proxyCloseWrite(c net.Conn) error {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
 
 // proxyReset closes c so that its peer reads ECONNRESET and not io.EOF.
 func proxyReset(c net.Conn) {

@@ -7,53 +7,32 @@ import (
 	"testing"
 
 	"network-programming-with-go/ch04"
+	"network-programming-with-go/ch04/internal/conns"
+	"network-programming-with-go/ch04/splice"
 )
 
-// proxyBenchPair returns the two ends of a TCP connection, closed after the benchmark.
-func proxyBenchPair(b *testing.B) (net.Conn, net.Conn) {
-	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer l.Close()
-	dialed, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { dialed.Close() })
-	accepted, err := l.Accept()
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { accepted.Close() })
-	return dialed, accepted
-}
-
-// proxyBenchWrapped is what a conn becomes when a program wants to add something to
-// it. It hides *net.TCPConn from io.Copy.
-type proxyBenchWrapped struct{ net.Conn }
-
-// A proxyBenchWay is a way to stand between two conns.
-type proxyBenchWay struct {
+// proxyBenchWays are the ways to copy.
+var proxyBenchWays = []struct {
 	name string
-	run  func(ctx context.Context, client, server net.Conn) error
+	p    ch04.Proxy
+}{
+	{"plain", ch04.Proxy{}},
+	{"io.Copy", ch04.Proxy{Copy: func(dst, src net.Conn) error {
+		_, err := io.Copy(dst, src)
+		return err
+	}}},
+	{"splice", ch04.Proxy{Copy: new(splice.Copier).Copy}},
 }
-
-var proxyBenchWays = []proxyBenchWay{{"Proxy (splice)", ch04.Proxy}, {"Relay", ch04.Relay{}.Run}}
 
 // BenchmarkProxy moves 1 MiB per operation, as fast as the receiver takes it.
 func BenchmarkProxy(b *testing.B) {
-	wrapped := func(ctx context.Context, client, server net.Conn) error {
-		return ch04.Proxy(ctx, proxyBenchWrapped{client}, proxyBenchWrapped{server})
-	}
-	for _, way := range append(proxyBenchWays, proxyBenchWay{"Proxy, wrapped conns", wrapped}) {
+	for _, way := range proxyBenchWays {
 		b.Run(way.name, func(b *testing.B) {
-			client, c := proxyBenchPair(b)
-			s, server := proxyBenchPair(b)
+			client, c := conns.TCPPair(b)
+			s, server := conns.TCPPair(b)
 			done := make(chan error, 1)
 			ctx, cancel := context.WithCancel(b.Context())
-			go func() { done <- way.run(ctx, c, s) }()
+			go func() { done <- way.p.Run(ctx, c, s) }()
 			go func() {
 				chunk := make([]byte, 128<<10)
 				for {
@@ -81,11 +60,11 @@ func BenchmarkProxy(b *testing.B) {
 func BenchmarkProxyRoundTrip(b *testing.B) {
 	for _, way := range proxyBenchWays {
 		b.Run(way.name, func(b *testing.B) {
-			client, c := proxyBenchPair(b)
-			s, server := proxyBenchPair(b)
+			client, c := conns.TCPPair(b)
+			s, server := conns.TCPPair(b)
 			done := make(chan error, 1)
 			ctx, cancel := context.WithCancel(b.Context())
-			go func() { done <- way.run(ctx, c, s) }()
+			go func() { done <- way.p.Run(ctx, c, s) }()
 			go io.Copy(struct{ io.Writer }{server}, server) // echo, until the end
 			buf := make([]byte, 1)
 			b.ReportAllocs()
@@ -134,7 +113,7 @@ func BenchmarkProxyConnect(b *testing.B) {
 				b.Fatal(err)
 			}
 			c.Write(buf)                  // a failure shows in the read
-			c.(*net.TCPConn).CloseWrite() // likewise
+			c.(*net.TCPConn).CloseWrite() // a failure here, too
 			if got, err := io.ReadAll(c); err != nil || len(got) != 1 {
 				b.Fatalf("read %q, %v", got, err)
 			}
@@ -156,7 +135,7 @@ func BenchmarkProxyConnect(b *testing.B) {
 					client.Close() // the client's read fails
 					return
 				}
-				way.run(b.Context(), client, server) // nil: both ends close in order
+				way.p.Run(b.Context(), client, server) // nil: both ends close in order
 			}))
 		})
 	}

@@ -1,13 +1,11 @@
 package ch04_test
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,13 +13,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"network-programming-with-go/ch04/internal/command"
+	"network-programming-with-go/ch04/internal/conns"
 )
 
 // proxyCrowd is a running proxy, and the server that it leads to.
 type proxyCrowd struct {
-	cmd   *exec.Cmd
-	addr  string
-	log   chan string   // what follows the ready line, once the proxy has ended
+	*command.Process
 	conns atomic.Int32  // of the server
 	ended chan struct{} // a value for each conn of the server that has ended
 }
@@ -29,42 +28,16 @@ type proxyCrowd struct {
 // proxyCrowdStart starts both.
 func proxyCrowdStart(t *testing.T, bin string) *proxyCrowd {
 	t.Helper()
-	p := &proxyCrowd{log: make(chan string, 1), ended: make(chan struct{}, 1000)}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := &proxyCrowd{ended: make(chan struct{}, 1000)}
+	l := conns.Listen(t)
 	var wg sync.WaitGroup
 	t.Cleanup(func() { l.Close(); wg.Wait() })
 	wg.Go(func() { p.serve(l, &wg) })
-
-	p.cmd = exec.Command(bin, "-listen", "127.0.0.1:0", "-to", l.Addr().String())
-	stderr, err := p.cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		p.cmd.Process.Kill() // fails if the test has ended it, as it should
-		p.cmd.Wait()
-	})
-	r := bufio.NewReader(stderr)
-	line, err := r.ReadString('\n')
-	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
-	if err != nil || !ok {
-		t.Fatalf("ready line %q, %v", line, err)
-	}
-	p.addr = addr
-	go func() {
-		log, _ := io.ReadAll(r) // until the process ends
-		p.log <- string(log)
-	}()
+	p.Process = command.Start(t, bin, "-listen", "127.0.0.1:0", "-to", l.Addr().String())
 	return p
 }
 
-// serve answers when it has read all.
+// serve responds when it has read all.
 func (p *proxyCrowd) serve(l net.Listener, wg *sync.WaitGroup) {
 	for {
 		conn, err := l.Accept()
@@ -87,7 +60,7 @@ func (p *proxyCrowd) serve(l net.Listener, wg *sync.WaitGroup) {
 func (p *proxyCrowd) come(t *testing.T, clients int, rude bool) {
 	t.Helper()
 	for i := range clients {
-		conn, err := net.Dial("tcp", p.addr)
+		conn, err := net.Dial("tcp", p.Addr)
 		if errors.Is(err, syscall.ECONNRESET) {
 			continue // turned away while Dial still looked: the proxy's right too
 		} else if err != nil {
@@ -102,7 +75,7 @@ func (p *proxyCrowd) come(t *testing.T, clients int, rude bool) {
 	}
 }
 
-// settle waits until the crowd has left no socket behind and the proxy answers again,
+// settle waits until the crowd has left no socket behind and the proxy responds again,
 // which it may do late: some of the crowd still wait in the queue of its listener.
 func (p *proxyCrowd) settle(t *testing.T, want int) {
 	t.Helper()
@@ -110,34 +83,34 @@ func (p *proxyCrowd) settle(t *testing.T, want int) {
 		for p.conns.Load() > 0 {
 			<-p.ended
 		}
-		answer, err := p.ask()
-		if err == nil && answer == "yes" && p.sockets(t) <= want {
+		response, err := p.ask()
+		if err == nil && response == "yes" && p.sockets(t) <= want {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("%d sockets, want %d; answer %q, %v", p.sockets(t), want, answer, err)
+			t.Fatalf("%d sockets, want %d; response %q, %v", p.sockets(t), want, response, err)
 		}
 	}
 }
 
-// ask sends a request, half-closes, and returns the whole answer.
+// ask sends a request, half-closes, and returns the whole response.
 func (p *proxyCrowd) ask() (string, error) {
-	conn, err := net.Dial("tcp", p.addr)
+	conn, err := net.Dial("tcp", p.Addr)
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(20 * time.Second)) // bounds a failure
-	io.WriteString(conn, "still alive?")               // a failure shows in the answer
-	conn.(*net.TCPConn).CloseWrite()                   // likewise
-	answer, err := io.ReadAll(conn)
-	return string(answer), err
+	io.WriteString(conn, "still alive?")               // a failure shows in the response
+	conn.(*net.TCPConn).CloseWrite()                   // a failure here, too
+	response, err := io.ReadAll(conn)
+	return string(response), err
 }
 
 // sockets counts those that the proxy has open.
 func (p *proxyCrowd) sockets(t *testing.T) (n int) {
 	t.Helper()
-	dir := fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid)
+	dir := fmt.Sprintf("/proc/%d/fd", p.Pid())
 	fds, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -154,29 +127,16 @@ func (p *proxyCrowd) sockets(t *testing.T) (n int) {
 // stop ends the proxy as a service manager would, and returns its log.
 func (p *proxyCrowd) stop(t *testing.T) string {
 	t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Error(err)
+	result := p.Stop(t, syscall.SIGTERM)
+	if result.Status != 0 {
+		t.Errorf("after SIGTERM: exit status %d, want 0", result.Status)
 	}
-	log := <-p.log
-	if err := p.cmd.Wait(); err != nil {
-		t.Errorf("after SIGTERM: %v, want exit status 0", err)
-	}
-	return log
+	return result.Stderr
 }
 
 func TestProxyCommandCrowd(t *testing.T) {
 	t.Parallel()
-	bin := filepath.Join(t.TempDir(), "proxy")
-	// go run keeps what it has linked, and has cp copy it; go build would link each time.
-	build := exec.Command("go", "run", "-exec", "cp", "./proxy", bin)
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", build, err, out)
-	}
-	// A pass is cached by the files that go test saw opened: let it see the command.
-	if _, err := os.ReadDir("proxy"); err != nil {
-		t.Fatal(err)
-	}
-
+	bin := command.Build(t, "./proxy")
 	rude := proxyCrowdStart(t, bin)
 	before := rude.sockets(t)
 	rude.come(t, 100, true) // what they leave takes ch04.ProxyGrace to end

@@ -1,93 +1,26 @@
 package ch04_test
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
+	"fmt"
 	"io"
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"network-programming-with-go/ch04/internal/command"
+	"network-programming-with-go/ch04/internal/conns"
 )
 
-// proxyCommand is a running proxy.
-type proxyCommand struct {
-	cmd    *exec.Cmd
-	addr   string
-	stderr io.Closer
-	log    bytes.Buffer  // what follows the ready line; read it after done
-	done   chan struct{} // closed at the end of stderr
-}
-
-// proxyCommandRun starts the proxy and waits for its ready line.
-func proxyCommandRun(t *testing.T, bin string, args ...string) *proxyCommand {
-	t.Helper()
-	p := &proxyCommand{done: make(chan struct{})}
-	p.cmd = exec.Command(bin, append([]string{"-listen", "127.0.0.1:0"}, args...)...)
-	stderr, err := p.cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		p.cmd.Process.Kill() // fails if the test has ended it, as it should
-		p.cmd.Wait()
-	})
-	r := bufio.NewReader(stderr)
-	line, err := r.ReadString('\n')
-	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
-	if err != nil || !ok {
-		t.Fatalf("ready line %q, %v", line, err)
-	}
-	p.addr, p.stderr = addr, stderr
-	go func() {
-		defer close(p.done)
-		io.Copy(&p.log, r) // until the process ends
-	}()
-	return p
-}
-
-// stop ends the proxy as a service manager would, and returns its log.
-func (p *proxyCommand) stop(t *testing.T) string {
-	t.Helper()
-	if runtime.GOOS == "windows" {
-		p.cmd.Process.Kill()
-		<-p.done
-		return p.log.String()
-	}
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Error(err)
-	}
-	return p.wait(t)
-}
-
-// wait is for the end after SIGTERM.
-func (p *proxyCommand) wait(t *testing.T) string {
-	t.Helper()
-	<-p.done
-	if err := p.cmd.Wait(); err != nil {
-		t.Errorf("after SIGTERM: %v, want exit status 0", err)
-	}
-	return p.log.String()
-}
-
-// proxyCommandTarget is a server that answers when it has read all, with what it read.
+// proxyCommandTarget is a server that responds when it has read all, with what it read.
 // It sends a value for each conn that it accepts.
 func proxyCommandTarget(t *testing.T) (addr string, accepted chan struct{}) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := conns.Listen(t)
 	accepted = make(chan struct{}, 100)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -112,7 +45,7 @@ func proxyCommandTarget(t *testing.T) (addr string, accepted chan struct{}) {
 	return l.Addr().String(), accepted
 }
 
-// proxyCommandAsk sends a request, half-closes, and returns the whole answer.
+// proxyCommandAsk sends a request, half-closes, and returns the whole response.
 func proxyCommandAsk(addr, request string) (string, error) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -120,75 +53,75 @@ func proxyCommandAsk(addr, request string) (string, error) {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(30 * time.Second)) // bounds a failure
-	io.WriteString(conn, request)                      // a failure shows in the answer
+	io.WriteString(conn, request)                      // a failure shows in the response
 	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
 		return "", err
 	}
-	answer, err := io.ReadAll(conn)
-	return string(answer), err
+	response, err := io.ReadAll(conn)
+	return string(response), err
+}
+
+// proxyCommandStop ends the proxy as a service manager would, and returns its log.
+func proxyCommandStop(t *testing.T, p *command.Process) string {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		return p.Stop(t, syscall.SIGKILL).Stderr
+	}
+	result := p.Stop(t, syscall.SIGTERM)
+	if result.Status != 0 {
+		t.Errorf("after SIGTERM: exit status %d, want 0", result.Status)
+	}
+	_, log, _ := strings.Cut(result.Stderr, "\n") // after the ready line
+	return log
 }
 
 func TestProxyCommand(t *testing.T) {
 	t.Parallel()
-	bin := filepath.Join(t.TempDir(), "proxy.exe") // Windows wants the suffix
-	// go run keeps what it has linked, and has cp copy it; go build would link each time.
-	build := exec.Command("go", "run", "-exec", "cp", "./proxy", bin)
-	if runtime.GOOS == "windows" { // which has no cp
-		build = exec.Command("go", "build", "-o", bin, "./proxy")
-	}
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", build, err, out)
-	}
-	// A pass is cached by the files that go test saw opened: let it see the command.
-	if _, err := os.ReadDir("proxy"); err != nil {
+	bin := command.Build(t, "./proxy")
+	target, accepted := proxyCommandTarget(t)
+	_, port, err := net.SplitHostPort(target)
+	if err != nil {
 		t.Fatal(err)
 	}
-	target, accepted := proxyCommandTarget(t)
 
-	for args, tc := range map[string]struct {
-		code int
-		want string
+	for args, tt := range map[string]struct {
+		status int
+		want   string
 	}{
 		"-h":                         {0, "Example:"},
 		"":                           {2, "proxy: -to is missing (try proxy -h)\n"},
 		"-to localhost":              {2, "-to localhost: want HOST:PORT"},
 		"-to localhost:65536":        {2, `-to localhost:65536: unknown port "65536"`},
+		"-to localhost:0":            {2, `-to localhost:0: unknown port "0"`},
 		"-to :1 -listen nonsense":    {2, "-listen nonsense: want HOST:PORT"},
 		"-to :1 -listen=":            {2, "-listen : want HOST:PORT"},
 		"-to :1 -idle-timeout -1s":   {2, "-idle-timeout -1s: want 0 or more"},
 		"-to :1 -dial-timeout 0":     {2, "-dial-timeout 0s: want more than 0"},
 		"-to :1 extra":               {2, `unexpected argument "extra"`},
-		"-to :1 -monitor -splice":    {2, "-monitor cannot see"},
 		"-to :1 -no-such-flag":       {2, "flag provided but not defined"},
 		"-to :1 -idle-timeout never": {2, "invalid value"},
 		"-to :1 -listen " + target:   {1, "proxy: listen tcp " + target}, // it is in use
 	} {
 		t.Run("proxy "+args, func(t *testing.T) {
-			out, err := exec.Command(bin, strings.Fields(args)...).CombinedOutput()
-			code := 0
-			if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-				code = exit.ExitCode()
-			} else if err != nil {
-				t.Fatal(err)
-			}
-			if code != tc.code || !strings.Contains(string(out), tc.want) {
+			got := command.Run(t, bin, strings.Fields(args)...)
+			if text := got.Stdout + got.Stderr; got.Status != tt.status || !strings.Contains(text, tt.want) {
 				t.Errorf("proxy %s: exit status %d, %q, want %d and %q",
-					args, code, out, tc.code, tc.want)
+					args, got.Status, text, tt.status, tt.want)
 			}
 		})
 	}
 
 	large := strings.Repeat("all of it ", 30<<10) // 300 KB
-	for _, flags := range []string{"", "-idle-timeout 1m", "-splice", "-splice -idle-timeout 1m"} {
+	for _, flags := range []string{"", "-idle-timeout 0", "-plain", "-plain -idle-timeout 1m"} {
 		t.Run("half-close and SIGTERM "+flags, func(t *testing.T) {
-			p := proxyCommandRun(t, bin, append(strings.Fields(flags), "-to", target)...)
+			p := command.Start(t, bin, append(strings.Fields(flags), "-listen", "127.0.0.1:0", "-to", target)...)
 			for _, request := range []string{"x", large} {
-				answer, err := proxyCommandAsk(p.addr, request)
-				if err != nil || answer != "you said: "+request {
-					t.Errorf("answer of %d bytes, %v, want %d", len(answer), err, len(request)+10)
+				response, err := proxyCommandAsk(p.Addr, request)
+				if err != nil || response != "you said: "+request {
+					t.Errorf("response of %d bytes, %v, want %d", len(response), err, len(request)+10)
 				}
 			}
-			if log := p.stop(t); log != "" {
+			if log := proxyCommandStop(t, p); log != "" {
 				t.Errorf("log: %s", log)
 			}
 		})
@@ -201,69 +134,79 @@ func TestProxyCommand(t *testing.T) {
 		for len(accepted) > 0 {
 			<-accepted // those of earlier tests
 		}
-		p := proxyCommandRun(t, bin, "-to", target)
-		conn, err := net.Dial("tcp", p.addr)
+		p := command.Start(t, bin, "-listen", "127.0.0.1:0", "-to", target)
+		conn, err := net.Dial("tcp", p.Addr)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		io.WriteString(conn, "first, ") // a failure shows in the answer
+		io.WriteString(conn, "first, ") // a failure shows in the response
 		<-accepted                      // the request has left the queue of the listener
-		if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
+		p.Signal(t, syscall.SIGTERM)
 		for err == nil { // until the proxy accepts no more
 			var another net.Conn
-			if another, err = net.Dial("tcp", p.addr); err == nil {
+			if another, err = net.Dial("tcp", p.Addr); err == nil {
 				another.Close()
 			}
 		}
 		io.WriteString(conn, "second")
 		conn.(*net.TCPConn).CloseWrite()
 		if got, err := io.ReadAll(conn); string(got) != "you said: first, second" || err != nil {
-			t.Errorf("answer %q, %v", got, err)
+			t.Errorf("response %q, %v", got, err)
 		}
-		p.wait(t)
+		if status := p.Wait(t).Status; status != 0 {
+			t.Errorf("exit status %d, want 0", status)
+		}
 	})
 
-	t.Run("monitor", func(t *testing.T) {
-		p := proxyCommandRun(t, bin, "-monitor", "-to", target)
-		if answer, err := proxyCommandAsk(p.addr, "hello\n"); answer != "you said: hello\n" {
-			t.Errorf("answer %q, %v", answer, err)
-		}
-		log := p.stop(t)
-		for _, want := range []string{`-> "hello\n"`, `<- "you said: hello\n"`} {
-			if !strings.Contains(log, want) {
-				t.Errorf("log %s lacks %s", log, want)
+	// A proxy that leads to itself would use up all descriptors with the first connection.
+	t.Run("its own address", func(t *testing.T) {
+		free := conns.Refused(t) // nobody listens there, and nobody else can
+		_, freePort, _ := net.SplitHostPort(free)
+		for _, tt := range []struct{ listen, to string }{
+			{"127.0.0.2:" + freePort, "127.0.0.2:" + freePort},
+			{"127.0.0.2:" + freePort, "[::ffff:127.0.0.2]:" + freePort},
+		} {
+			got := command.Run(t, bin, "-listen", tt.listen, "-to", tt.to)
+			if runtime.GOOS != "linux" && got.Status == 1 {
+				t.Skip("only 127.0.0.1 is there:", got.Stderr)
+			}
+			if got.Status != 2 || !strings.Contains(got.Stderr, "the address that proxy listens on") {
+				t.Errorf("proxy -listen %s -to %s: exit status %d, %s", tt.listen, tt.to, got.Status, got.Stderr)
 			}
 		}
-		t.Log(log)
+		// The same port of another host is fine.
+		p := command.Start(t, bin, "-listen", "127.0.0.2:"+port, "-to", target)
+		if response, err := proxyCommandAsk(p.Addr, "x"); response != "you said: x" {
+			t.Errorf("response %q, %v", response, err)
+		}
 	})
 
-	t.Run("log that nobody reads", func(t *testing.T) {
-		p := proxyCommandRun(t, bin, "-monitor", "-to", target)
-		p.stderr.Close() // its next line is EPIPE
-		<-p.done
-		for range 3 {
-			if answer, err := proxyCommandAsk(p.addr, "x"); answer != "you said: x" {
-				t.Errorf("answer %q, %v", answer, err)
+	t.Run("idle timeout", func(t *testing.T) {
+		for _, flags := range [][]string{nil, {"-plain"}, {"-monitor"}} {
+			p := command.Start(t, bin, append(flags, "-listen", "127.0.0.1:0", "-idle-timeout", "50ms", "-to", target)...)
+			conn, err := net.Dial("tcp", p.Addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if n, err := conn.Read(make([]byte, 1)); err == nil || err == io.EOF {
+				t.Errorf("%s: idle conn read %d, %v, want a reset", flags, n, err)
+			}
+			if log := proxyCommandStop(t, p); !strings.Contains(log, "idle connection ended") {
+				t.Errorf("%s: log %q does not say why", flags, log)
 			}
 		}
-		p.stop(t)
 	})
 
-	t.Run("target that does not answer", func(t *testing.T) {
-		held, err := net.Dial("tcp", target) // has a port on which nobody can listen
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer held.Close()
+	t.Run("target that does not respond", func(t *testing.T) {
+		refused := conns.Refused(t)
 		for want, args := range map[string][]string{
-			"refused": {"-dial-timeout", "100ms", "-to", held.LocalAddr().String()},
+			"refused": {"-dial-timeout", "100ms", "-to", refused},
 			"timeout": {"-dial-timeout", "1ns", "-to", target},
 		} {
-			p := proxyCommandRun(t, bin, args...)
-			conn, err := net.Dial("tcp", p.addr) // under load it is the first to hear of a reset
+			p := command.Start(t, bin, append(args, "-listen", "127.0.0.1:0")...)
+			conn, err := net.Dial("tcp", p.Addr) // under load it is the first to hear of a reset
 			if err == nil {
 				defer conn.Close()
 				conn.SetDeadline(time.Now().Add(30 * time.Second)) // bounds a failure
@@ -272,25 +215,78 @@ func TestProxyCommand(t *testing.T) {
 			if err == nil || err == io.EOF {
 				t.Errorf("%s: read %v, want a reset", want, err)
 			}
-			log := p.stop(t)
+			log := proxyCommandStop(t, p)
 			if !strings.Contains(log, "connecting failed") || !strings.Contains(log, want) {
 				t.Errorf("log %q does not say %q", log, want)
 			}
 		}
 	})
+}
 
-	t.Run("idle timeout", func(t *testing.T) {
-		p := proxyCommandRun(t, bin, "-idle-timeout", "50ms", "-to", target)
-		conn, err := net.Dial("tcp", p.addr)
+// What -monitor writes, and what happens if nobody reads it.
+func TestProxyCommandMonitor(t *testing.T) {
+	t.Parallel()
+	bin := command.Build(t, "./proxy")
+	target, _ := proxyCommandTarget(t)
+	t.Run("log", func(t *testing.T) {
+		p := command.Start(t, bin, "-listen", "127.0.0.1:0", "-monitor", "-to", target)
+		if response, err := proxyCommandAsk(p.Addr, "hello\n"); response != "you said: hello\n" {
+			t.Errorf("response %q, %v", response, err)
+		}
+		log := proxyCommandStop(t, p)
+		for _, want := range []string{`-> "hello\n"`, `<- "you said: hello\n"`} {
+			if !strings.Contains(log, want) {
+				t.Errorf("log %s lacks %s", log, want)
+			}
+		}
+		t.Log(log)
+	})
+
+	start := func(t *testing.T) (p *exec.Cmd, addr string, stderr io.ReadCloser) {
+		p = exec.Command(bin, "-listen", "127.0.0.1:0", "-monitor", "-to", target)
+		stderr, err := p.StderrPipe()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
-		if n, err := conn.Read(make([]byte, 1)); err == nil || err == io.EOF {
-			t.Errorf("idle conn read %d, %v, want a reset", n, err)
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
 		}
-		if log := p.stop(t); !strings.Contains(log, "idle connection ended") {
-			t.Errorf("log %q does not say why", log)
+		t.Cleanup(func() {
+			p.Process.Kill() // fails if the test has ended it, as it should
+			p.Wait()
+		})
+		if _, err := fmt.Fscanf(stderr, "listening on %s\n", &addr); err != nil {
+			t.Fatal(err)
 		}
+		return p, addr, stderr
+	}
+	end := func(t *testing.T, p *exec.Cmd) {
+		if runtime.GOOS == "windows" {
+			return // no SIGTERM
+		}
+		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+		if state, err := p.Process.Wait(); err != nil || !state.Success() {
+			t.Errorf("after SIGTERM: %v, %v, want exit status 0", state, err)
+		}
+	}
+	t.Run("closed pipe", func(t *testing.T) { // the next line is EPIPE
+		p, addr, stderr := start(t)
+		stderr.Close()
+		for range 3 {
+			if response, err := proxyCommandAsk(addr, "x"); response != "you said: x" {
+				t.Errorf("response %q, %v", response, err)
+			}
+		}
+		end(t, p)
+	})
+	t.Run("full pipe", func(t *testing.T) { // the next write would wait forever
+		p, addr, _ := start(t)
+		request := strings.Repeat("x", 3<<20) // more than the pipe and the buffer take
+		if response, err := proxyCommandAsk(addr, request); response != "you said: "+request {
+			t.Errorf("response of %d bytes, %v", len(response), err)
+		}
+		end(t, p)
 	})
 }

@@ -4,36 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net"
 	"strings"
 	"testing"
 	"testing/iotest"
-)
 
-// readPair returns the two ends of a TCP connection, closed after the test.
-func readPair(t *testing.T) (net.Conn, net.Conn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	dialed, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { dialed.Close() })
-	accepted, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { accepted.Close() })
-	return dialed, accepted
-}
+	"network-programming-with-go/ch04/internal/conns"
+)
 
 // The loop below all others: a fixed buffer, filled again and again until io.EOF.
 func TestReadIntoBuffer(t *testing.T) {
-	sender, conn := readPair(t)
+	sender, conn := conns.TCPPair(t)
 	payload := bytes.Repeat([]byte("0123456789abcdef"), 1<<16) // 1 MiB
 	sent := make(chan error, 1)
 	go func() {
@@ -68,7 +48,7 @@ func TestReadIntoBuffer(t *testing.T) {
 
 // One write, many reads: the buffer decides, or the network does.
 func TestOneWriteIsManyReads(t *testing.T) {
-	sender, conn := readPair(t)
+	sender, conn := conns.TCPPair(t)
 	if _, err := io.WriteString(sender, "one write, many reads"); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +75,7 @@ func TestOneWriteIsManyReads(t *testing.T) {
 // Many writes, one read: TCP carries bytes, not messages. How many writes a read
 // returns is chance, and a program that counts on one number works until it does not.
 func TestManyWritesAreOneRead(t *testing.T) {
-	sender, conn := readPair(t)
+	sender, conn := conns.TCPPair(t)
 	counts := map[string]int{}
 	for range 300 {
 		for _, msg := range []string{"one", "two", "six"} {
@@ -124,7 +104,7 @@ func TestReadFullAndAtLeast(t *testing.T) {
 	full := func(r io.Reader, b []byte) (int, error) { return io.ReadFull(r, b) }
 	least2 := func(r io.Reader, b []byte) (int, error) { return io.ReadAtLeast(r, b, 2) }
 	once := func(r io.Reader, b []byte) (int, error) { return r.Read(b) }
-	for _, tc := range []struct {
+	for _, tt := range []struct {
 		name, in string
 		read     func(io.Reader, []byte) (int, error)
 		size, n  int
@@ -139,11 +119,11 @@ func TestReadFullAndAtLeast(t *testing.T) {
 		{"ReadAtLeast, cut stream", "a", least2, 4, 1, io.ErrUnexpectedEOF},
 		{"ReadAtLeast, buffer below the minimum", "abcd", least2, 1, 0, io.ErrShortBuffer},
 	} {
-		r := iotest.OneByteReader(strings.NewReader(tc.in)) // a slow network
-		n, err := tc.read(r, make([]byte, tc.size))
-		if n != tc.n || !errors.Is(err, tc.err) {
-			t.Errorf("%s: %d, %v, want %d, %v", tc.name, n, err, tc.n, tc.err)
+		r := iotest.OneByteReader(strings.NewReader(tt.in)) // a slow network
+		n, err := tt.read(r, make([]byte, tt.size))
+		if n != tt.n || !errors.Is(err, tt.err) {
+			t.Errorf("%s: %d, %v, want %d, %v", tt.name, n, err, tt.n, tt.err)
 		}
-		t.Logf("%-38s %d of %d bytes, %v", tc.name+":", n, tc.size, err)
+		t.Logf("%-38s %d of %d bytes, %v", tt.name+":", n, tt.size, err)
 	}
 }

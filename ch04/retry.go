@@ -11,25 +11,18 @@ import (
 )
 
 // Transient reports whether trying again may help after err. It replaces
-// net.Error.Temporary, which is deprecated because "temporary" was never defined:
-// most of what it called so were timeouts.
+// net.Error.Temporary, which is deprecated because "temporary" was never defined.
 //
-// Worth another try: timeouts, a peer that refuses (it may be starting) or resets
-// (on a new conn), a network that is unreachable now, exhausted descriptors or
-// memory, and a name server without an answer. Not worth one: a cancelled ctx, a conn
-// we closed, a name that does not exist, a stream that ended, and whatever is not
-// known to pass, such as a wrong address or a missing permission.
+// It may help after a timeout, a refusal (the server may be starting), a reset (of an
+// earlier conn), an unreachable network, exhausted descriptors or memory, and a name server
+// that failed. It does not help after a canceled ctx, a conn that we closed, a name that
+// does not exist, the end of a stream, or an error that is not known here. A ctx that timed
+// out is a timeout, as a dial that timed out looks the same.
 //
-// The end of a context by time is a timeout like any other, since a dial that timed
-// out matches context.DeadlineExceeded too; whether there is time for another try is
-// the caller's to know. Windows has other numbers for its socket errors: there only
-// timeouts and name servers are recognised.
-//
-// It says nothing about whether the peer acted on the first try: only requests that
-// may happen twice may be repeated.
+// On Windows only timeouts and name servers are recognized. The request may have been
+// served: repeat only what may happen twice.
 func Transient(err error) bool {
-	switch {
-	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, net.ErrClosed):
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, net.ErrClosed) {
 		return false
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
@@ -54,26 +47,25 @@ var retryErrnos = [...]error{
 	syscall.EINTR, syscall.EAGAIN,
 }
 
-// A Backoff says how long to wait between tries. The zero value means three tries,
-// with waits of up to 100 ms and 200 ms.
+// A Backoff says how often to try again and how long to wait before. The zero value is two
+// retries, after waits of up to 100 ms and 200 ms.
 type Backoff struct {
-	Tries int           // at most, the first included; 0 is 3, less than 0 no limit
-	First time.Duration // bound of the first wait; 0 is 100 ms
-	Max   time.Duration // bound of every wait; 0 is 10 s
+	Retries int           // tries after the first, at most; 0 is 2
+	First   time.Duration // bound of the first wait; 0 is 100 ms
+	Max     time.Duration // bound of every wait; 0 is 10 s
 }
 
-// Wait returns how long to wait before try n, counted from 0: at random between half
-// a bound and the bound, which doubles with each try from First to Max. Without
-// chance, all clients of a server that fell over would come back in the same moment.
+// Wait returns how long to wait before retry n, counted from 1: at random between half a
+// bound and the bound, which doubles with each retry from First to Max. Without chance, all
+// clients of a server that failed would come back at the same moment.
 func (b Backoff) Wait(n int) time.Duration {
 	if n <= 0 {
 		return 0
 	}
-	limit := b.Max
+	limit, bound := b.Max, b.First
 	if limit <= 0 {
 		limit = 10 * time.Second
 	}
-	bound := b.First
 	if bound <= 0 {
 		bound = 100 * time.Millisecond
 	}
@@ -87,18 +79,16 @@ func (b Backoff) Wait(n int) time.Duration {
 	return bound - rand.N(bound/2+1)
 }
 
-// Retry calls try until it succeeds, fails with an error that is not Transient, the
-// tries of b are used up, or ctx ends. It returns the last error of try, with the
-// number of tries, and together with context.Cause(ctx) if ctx has ended. It does not
-// wait when ctx would end first: that is context.DeadlineExceeded at once. try gets
-// ctx and should respect it.
+// Retry calls try until it succeeds, fails with an error that is not Transient, the retries
+// of b are used up, or ctx ends. It returns the last error of try, and context.Cause(ctx)
+// if ctx has ended. If ctx would end during a wait it does not wait: that is
+// context.DeadlineExceeded at once. try should respect its ctx.
 //
-// Not for requests that must not happen twice, and not under another Retry: three
-// layers of three tries are 27.
+// Not under another Retry: three layers of three tries are 27.
 func Retry(ctx context.Context, b Backoff, try func(context.Context) error) error {
-	tries := b.Tries
-	if tries == 0 {
-		tries = 3
+	retries := b.Retries
+	if retries <= 0 {
+		retries = 2
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("retry: %w", context.Cause(ctx))
@@ -111,10 +101,10 @@ func Retry(ctx context.Context, b Backoff, try func(context.Context) error) erro
 		ended := func(cause error) error {
 			return fmt.Errorf("retry: %w after try %d: %w", cause, n, err)
 		}
-		if ctx.Err() != nil { // first: try may say no more than that it was cancelled
+		if ctx.Err() != nil { // first: try may say only that it was canceled
 			return ended(context.Cause(ctx))
 		}
-		if !Transient(err) || n == tries {
+		if !Transient(err) || n > retries {
 			return fmt.Errorf("retry: try %d: %w", n, err)
 		}
 		wait := b.Wait(n)

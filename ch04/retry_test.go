@@ -18,7 +18,7 @@ import (
 
 func TestTransient(t *testing.T) {
 	op := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
-	for _, tc := range []struct {
+	for _, tt := range []struct {
 		name string
 		err  error
 		want bool
@@ -35,7 +35,7 @@ func TestTransient(t *testing.T) {
 		{"no such host", op(&net.DNSError{IsNotFound: true}), false},
 		{"no such host, the timeout flag set too",
 			op(&net.DNSError{IsNotFound: true, IsTimeout: true}), false},
-		{"cancelled", op(context.Canceled), false},
+		{"canceled", op(context.Canceled), false},
 		{"closed by us", op(net.ErrClosed), false},
 		{"broken pipe", op(syscall.EPIPE), false},
 		{"end of stream", io.EOF, false},
@@ -43,15 +43,15 @@ func TestTransient(t *testing.T) {
 		{"permission", op(fs.ErrPermission), false},
 		{"wrong address", &net.AddrError{Err: "missing port", Addr: "host"}, false},
 	} {
-		for _, err := range []error{tc.err, fmt.Errorf("wrapped: %w", tc.err)} {
-			if tc.err == nil && err != nil {
+		for _, err := range []error{tt.err, fmt.Errorf("wrapped: %w", tt.err)} {
+			if tt.err == nil && err != nil {
 				continue
 			}
-			if got := ch04.Transient(err); got != tc.want {
-				t.Errorf("%s: Transient(%v) = %t, want %t", tc.name, err, got, tc.want)
+			if got := ch04.Transient(err); got != tt.want {
+				t.Errorf("%s: Transient(%v) = %t, want %t", tt.name, err, got, tt.want)
 			}
 		}
-		t.Logf("%-40s try again: %t", tc.name, tc.want)
+		t.Logf("%-40s try again: %t", tt.name, tt.want)
 	}
 }
 
@@ -61,7 +61,7 @@ func TestTransientDialTimeout(t *testing.T) {
 		d := net.Dialer{
 			Timeout: 5 * time.Second,
 			ControlContext: func(ctx context.Context, _, _ string, _ syscall.RawConn) error {
-				<-ctx.Done() // a host that does not answer
+				<-ctx.Done() // a host that does not respond
 				return ctx.Err()
 			},
 		}
@@ -73,13 +73,14 @@ func TestTransientDialTimeout(t *testing.T) {
 }
 
 func TestBackoffWait(t *testing.T) {
-	for _, tc := range []struct {
+	for _, tt := range []struct {
 		b     ch04.Backoff
 		n     int
 		bound time.Duration
 	}{
 		{ch04.Backoff{}, 0, 0},
 		{ch04.Backoff{}, 1, 100 * time.Millisecond},
+		{ch04.Backoff{First: -1, Max: -1}, 1, 100 * time.Millisecond}, // no panic
 		{ch04.Backoff{}, 2, 200 * time.Millisecond},
 		{ch04.Backoff{}, 1000, 10 * time.Second},
 		{ch04.Backoff{First: time.Minute, Max: time.Second}, 1, time.Second},
@@ -87,25 +88,25 @@ func TestBackoffWait(t *testing.T) {
 	} {
 		least, most := time.Duration(1<<63-1), time.Duration(0)
 		for range 1000 {
-			wait := tc.b.Wait(tc.n)
+			wait := tt.b.Wait(tt.n)
 			least, most = min(least, wait), max(most, wait)
 		}
-		if most > tc.bound || least < tc.bound/2 {
+		if most > tt.bound || least < tt.bound/2 {
 			t.Errorf("%+v.Wait(%d) = %v to %v, want %v to %v",
-				tc.b, tc.n, least, most, tc.bound/2, tc.bound)
+				tt.b, tt.n, least, most, tt.bound/2, tt.bound)
 		}
-		if tc.bound > 0 && least == most {
-			t.Errorf("%+v.Wait(%d) = %v each time, want chance", tc.b, tc.n, least)
+		if tt.bound > 0 && least == most {
+			t.Errorf("%+v.Wait(%d) = %v each time, want chance", tt.b, tt.n, least)
 		}
 	}
 }
 
 func TestRetry(t *testing.T) {
 	final, passing := errors.New("wrong password"), error(syscall.ECONNREFUSED)
-	for _, tc := range []struct {
+	for _, tt := range []struct {
 		name    string
 		results []error
-		tries   int // of Backoff
+		retries int // of Backoff
 		timeout time.Duration
 		calls   int
 		want    []error
@@ -114,38 +115,37 @@ func TestRetry(t *testing.T) {
 		{"third time", []error{passing, passing, nil}, 0, time.Hour, 3, []error{nil}},
 		{"three by default", []error{passing, passing, passing, nil}, 0, time.Hour, 3,
 			[]error{passing}},
-		{"bound", []error{passing, passing, nil}, 2, time.Hour, 2, []error{passing}},
-		{"one", []error{passing, nil}, 1, time.Hour, 1, []error{passing}},
-		{"no bound", []error{passing, passing, passing, passing, nil}, -1, time.Hour, 5,
+		{"bound", []error{passing, passing, nil}, 1, time.Hour, 2, []error{passing}},
+		{"last retry", []error{passing, passing, passing, passing, nil}, 4, time.Hour, 5,
 			[]error{nil}},
 		{"hopeless", []error{passing, final, nil}, 0, time.Hour, 2, []error{final}},
 		{"no time to wait", []error{passing, nil}, 0, time.Millisecond, 1,
 			[]error{passing, context.DeadlineExceeded}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), tc.timeout)
+			ctx, cancel := context.WithTimeout(t.Context(), tt.timeout)
 			defer cancel()
 			start, calls := time.Now(), 0
-			err := ch04.Retry(ctx, ch04.Backoff{Tries: tc.tries}, func(context.Context) error {
+			err := ch04.Retry(ctx, ch04.Backoff{Retries: tt.retries}, func(context.Context) error {
 				calls++
-				return tc.results[calls-1]
+				return tt.results[calls-1]
 			})
-			for _, want := range tc.want {
+			for _, want := range tt.want {
 				if !errors.Is(err, want) {
-					t.Errorf("%s: Retry = %v, want %v", tc.name, err, want)
+					t.Errorf("%s: Retry = %v, want %v", tt.name, err, want)
 				}
 			}
-			if calls != tc.calls {
-				t.Errorf("%s: %d calls, want %d", tc.name, calls, tc.calls)
+			if calls != tt.calls {
+				t.Errorf("%s: %d calls, want %d", tt.name, calls, tt.calls)
 			}
 			var most time.Duration
-			for n := 1; n < tc.calls; n++ {
+			for n := 1; n < tt.calls; n++ {
 				most += 100 * time.Millisecond << (n - 1)
 			}
 			if got := time.Since(start); got < most/2 || got > most {
-				t.Errorf("%s: waited %v, want %v to %v", tc.name, got, most/2, most)
+				t.Errorf("%s: waited %v, want %v to %v", tt.name, got, most/2, most)
 			}
-			t.Logf("%-16s %d calls in %12v: %v", tc.name, calls, time.Since(start), err)
+			t.Logf("%-16s %d calls in %12v: %v", tt.name, calls, time.Since(start), err)
 		})
 	}
 }
@@ -158,7 +158,7 @@ func TestRetryCancel(t *testing.T) {
 		start, calls := time.Now(), 0
 		time.AfterFunc(time.Second, func() { cancel(reason) })
 		try := func(context.Context) error { calls++; return syscall.ECONNREFUSED }
-		err := ch04.Retry(ctx, ch04.Backoff{Tries: -1, First: time.Hour, Max: time.Hour}, try)
+		err := ch04.Retry(ctx, ch04.Backoff{First: time.Hour, Max: time.Hour}, try)
 		if !errors.Is(err, reason) || !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("Retry = %v, want %v and ECONNREFUSED", err, reason)
 		}

@@ -66,7 +66,7 @@ func TestScanner(t *testing.T) {
 }
 
 func TestScannerSplits(t *testing.T) {
-	for _, tc := range []struct {
+	for _, tt := range []struct {
 		name  string
 		split bufio.SplitFunc
 		in    string
@@ -84,16 +84,16 @@ func TestScannerSplits(t *testing.T) {
 		{"empty delimiter", ch04.ScanDelimited(nil), "a;b", []string{"a;b"}},
 		{"NUL", ch04.ScanDelimited([]byte{0}), "a\x00\x00b", []string{"a", "", "b"}},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
 			for name, r := range map[string]io.Reader{
-				"whole":        strings.NewReader(tc.in),
-				"byte by byte": iotest.OneByteReader(strings.NewReader(tc.in)),
-				"data and EOF": iotest.DataErrReader(strings.NewReader(tc.in)),
+				"whole":        strings.NewReader(tt.in),
+				"byte by byte": iotest.OneByteReader(strings.NewReader(tt.in)),
+				"data and EOF": iotest.DataErrReader(strings.NewReader(tt.in)),
 			} {
 				s := bufio.NewScanner(r)
-				s.Split(tc.split)
-				if got, err := scannerTokens(s); err != nil || !slices.Equal(got, tc.want) {
-					t.Errorf("%s: %q = %q, %v, want %q", name, tc.in, got, err, tc.want)
+				s.Split(tt.split)
+				if got, err := scannerTokens(s); err != nil || !slices.Equal(got, tt.want) {
+					t.Errorf("%s: %q = %q, %v, want %q", name, tt.in, got, err, tt.want)
 				}
 			}
 		})

@@ -95,7 +95,7 @@ func TestTCPOptionsInKernel(t *testing.T) {
 	must(conn.SetWriteBuffer(32 << 10))
 	is("SetWriteBuffer(32 KiB): SO_SNDBUF", socket, syscall.SO_SNDBUF, 64<<10)
 
-	for _, tc := range []struct {
+	for _, tt := range []struct {
 		seconds, want int
 		on            uint32
 	}{
@@ -103,12 +103,12 @@ func TestTCPOptionsInKernel(t *testing.T) {
 		{0, 0, 1},  // Close discards and resets
 		{-1, 0, 0}, // the default: the kernel delivers in the background
 	} {
-		must(conn.SetLinger(tc.seconds))
+		must(conn.SetLinger(tt.seconds))
 		on, seconds := tcpLinger(t, conn)
-		if on != tc.on || seconds != uint32(tc.want) {
+		if on != tt.on || seconds != uint32(tt.want) {
 			t.Errorf("SetLinger(%d): %d, %d s, want %d, %d s",
-				tc.seconds, on, seconds, tc.on, tc.want)
+				tt.seconds, on, seconds, tt.on, tt.want)
 		}
-		t.Logf("SetLinger(%2d): on %d, %d s", tc.seconds, on, seconds)
+		t.Logf("SetLinger(%2d): on %d, %d s", tt.seconds, on, seconds)
 	}
 }

@@ -8,34 +8,20 @@ import (
 	"os"
 	"testing"
 	"time"
-)
 
-// tcpPair returns the two ends of a TCP connection, closed after the test.
-func tcpPair(t *testing.T) (net.Conn, net.Conn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	dialed, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { dialed.Close() })
-	accepted, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { accepted.Close() })
-	return dialed, accepted
-}
+	"network-programming-with-go/ch04/internal/conns"
+)
 
 // A net.Conn is enough for most programs. Behind one from net.Dial or a listener, for
 // "tcp", is a *net.TCPConn, which has more to offer. Ask with the comma: a wrapped
-// conn (TLS, a rate limit, a test) is none.
+// conn (TLS, a rate limit, a test) is not one.
 func TestTCPConnByAssertion(t *testing.T) {
-	conn, _ := tcpPair(t)
+	l := conns.Listen(t)
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
 		t.Fatalf("Dial returned a %T", conn)
@@ -60,13 +46,13 @@ func TestTCPConnByAssertion(t *testing.T) {
 }
 
 // A receiver that does not read closes its window. The sender's buffer fills, and a
-// write blocks for ever, unless it has a deadline. That does not break the conn: what
+// write blocks forever, unless it has a deadline. That does not break the conn: what
 // was taken is on its way, the rest may follow.
 func TestZeroWindow(t *testing.T) {
 	t.Parallel()
-	conn, peer := tcpPair(t)
-	conn.(*net.TCPConn).SetWriteBuffer(16 << 10) // to stall soon; the test needs neither
-	peer.(*net.TCPConn).SetReadBuffer(16 << 10)
+	conn, peer := conns.TCPPair(t)
+	conn.SetWriteBuffer(16 << 10) // to stall soon; the test needs neither
+	peer.SetReadBuffer(16 << 10)
 	var sent int
 	chunk := make([]byte, 64<<10)
 	for {

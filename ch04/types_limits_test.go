@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"runtime"
@@ -31,7 +32,7 @@ func TestMaxPayloadSize(t *testing.T) {
 			n, err, w.calls)
 	}
 
-	// Exactly the limit is allowed, here to a conn, which spares the copy.
+	// Exactly the limit is allowed, here to a conn.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -62,8 +63,8 @@ func TestMaxPayloadSize(t *testing.T) {
 	}
 }
 
-// A header is five bytes long. Whoever believes it allocates 10 MiB for each
-// stranger who sends one.
+// A header is five bytes long. A decoder that believes it allocates 10 MiB for each
+// peer that sends one.
 func TestHeaderDoesNotAllocate(t *testing.T) {
 	allocated := func(arriving int) uint64 {
 		in := binary.BigEndian.AppendUint32([]byte{ch04.BinaryType}, ch04.MaxPayloadSize)
@@ -77,7 +78,7 @@ func TestHeaderDoesNotAllocate(t *testing.T) {
 		}
 		return after.TotalAlloc - before.TotalAlloc
 	}
-	for _, arriving := range []int{0, 1000, 1 << 20} {
+	for _, arriving := range []int{0, 1000, 1 << 20, 1730 << 10} {
 		got := allocated(arriving)
 		t.Logf("10 MiB claimed, %7d bytes sent: %8d bytes allocated", arriving, got)
 		// Each step doubles: all steps together take less than four times the bytes
@@ -116,7 +117,7 @@ func TestWriteToIsOneWrite(t *testing.T) {
 
 func TestWriteToShortWriters(t *testing.T) {
 	full := errors.New("disk full")
-	for _, tc := range []struct {
+	for _, tt := range []struct {
 		limit     int
 		err, want error
 	}{
@@ -126,10 +127,10 @@ func TestWriteToShortWriters(t *testing.T) {
 		{7, full, full},            // the writer's own reason comes first
 		{8, nil, nil},
 	} {
-		n, err := ch04.String("abc").WriteTo(&typesWriter{limit: tc.limit, err: tc.err})
-		if n != int64(tc.limit) || !errors.Is(err, tc.want) {
+		n, err := ch04.String("abc").WriteTo(&typesWriter{limit: tt.limit, err: tt.err})
+		if n != int64(tt.limit) || !errors.Is(err, tt.want) {
 			t.Errorf("writer takes %d, %v: WriteTo = %d, %v, want %d, %v",
-				tc.limit, tc.err, n, err, tc.limit, tc.want)
+				tt.limit, tt.err, n, err, tt.limit, tt.want)
 		}
 	}
 }
@@ -139,7 +140,7 @@ func TestPayloadAllocations(t *testing.T) {
 	text := []byte("\x02\x00\x00\x00\x05hello")
 	r := bytes.NewReader(nil)
 	m, s := make(ch04.Binary, 0, 64), ch04.String("hello")
-	for _, tc := range []struct {
+	for _, tt := range []struct {
 		name string
 		want float64
 		run  func() error
@@ -149,7 +150,7 @@ func TestPayloadAllocations(t *testing.T) {
 			_, err := ch04.Decode(r)
 			return err
 		}},
-		{"Decode a String", 2, func() error {
+		{"Decode a String", 3, func() error {
 			r.Reset(text)
 			_, err := ch04.Decode(r)
 			return err
@@ -159,17 +160,48 @@ func TestPayloadAllocations(t *testing.T) {
 			_, err := m.ReadFrom(r)
 			return err
 		}},
-		{"Binary.WriteTo", 0, func() error { _, err := m.WriteTo(io.Discard); return err }},
-		{"String.WriteTo", 0, func() error { _, err := s.WriteTo(io.Discard); return err }},
+		{"Binary.WriteTo", 1, func() error { _, err := m.WriteTo(io.Discard); return err }},
+		{"String.WriteTo", 1, func() error { _, err := s.WriteTo(io.Discard); return err }},
 	} {
 		got := testing.AllocsPerRun(100, func() {
-			if err := tc.run(); err != nil {
+			if err := tt.run(); err != nil {
 				t.Fatal(err)
 			}
 		})
-		t.Logf("%-16s %v allocations", tc.name, got)
-		if got > tc.want {
-			t.Errorf("%s: %v allocations, want %v", tc.name, got, tc.want)
+		t.Logf("%-16s %v allocations", tt.name, got)
+		if got > tt.want {
+			t.Errorf("%s: %v allocations, want %v", tt.name, got, tt.want)
 		}
+	}
+}
+
+func TestPayloadWrongType(t *testing.T) {
+	const binaryValue, stringValue = "\x01\x00\x00\x00\x01b", "\x02\x00\x00\x00\x01s"
+	for _, tt := range []struct {
+		in   string
+		p    ch04.Payload // nil: Decode
+		want ch04.TypeError
+	}{
+		{stringValue, new(ch04.Binary), ch04.TypeError{Got: 2, Want: 1}},
+		{binaryValue, new(ch04.String), ch04.TypeError{Got: 1, Want: 2}},
+		{"\x00\x00\x00\x00\x00", nil, ch04.TypeError{Got: 0}},
+		{"GET / HTTP/1.1", nil, ch04.TypeError{Got: 'G'}}, // someone else's protocol
+	} {
+		var n int64 = 5
+		var err error
+		if tt.p == nil {
+			_, err = ch04.Decode(strings.NewReader(tt.in))
+		} else {
+			n, err = tt.p.ReadFrom(strings.NewReader(tt.in))
+		}
+		text := fmt.Sprintf("tlv: type %d, want %d", tt.want.Got, tt.want.Want)
+		if tt.p == nil {
+			text = fmt.Sprintf("tlv: unknown type %d", tt.want.Got)
+		}
+		typ, ok := errors.AsType[*ch04.TypeError](err)
+		if !ok || *typ != tt.want || n != 5 || err.Error() != text {
+			t.Errorf("%T from %q = %d, %v, want 5, %s", tt.p, tt.in, n, err, text)
+		}
+		t.Logf("%T from %q: %v", tt.p, tt.in, err)
 	}
 }

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// WriteFull writes all of p to conn, although single writes time out: it goes on
-// after the bytes that were taken, never from the start, which would send them twice.
-// Each write may take timeout, above 0; a write that timed out without taking a single
-// byte ends it with os.ErrDeadlineExceeded, because then the peer has stopped.
+// WriteFull writes all of p to conn, even if single writes time out: it goes on after the
+// bytes that were taken, never from the start, which would send them twice. Each write may
+// take timeout, above 0. If one times out without taking a byte, the peer has stopped, and
+// WriteFull returns os.ErrDeadlineExceeded.
 //
 // It returns the bytes taken: by our kernel, not by the peer. It leaves no write
 // deadline behind. Any other error ends it at once, as it ends the conn. Not for

@@ -10,11 +10,10 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 )
-
-// Copy with: connect.go.
 
 const usage = `ping measures how long a TCP connection takes, for networks that filter ICMP.
 
@@ -40,9 +39,9 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("ping", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // wrong use prints its reason alone, not every flag
-	count := flags.Int("c", 3, "try `N` times; 0 is for ever")
+	count := flags.Int("c", 3, "try `N` times; 0 is forever")
 	interval := flags.Duration("i", time.Second, "`time` from one try to the next")
-	timeout := flags.Duration("W", 5*time.Second, "`time` to wait for an answer")
+	timeout := flags.Duration("W", 5*time.Second, "`time` to wait for an response")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, usage)
@@ -81,11 +80,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		if err != nil && ctx.Err() != nil {
 			break // Ctrl-C came first: not the target's fault, not counted
 		}
-		s.add(took, err)
+		s.sent++
 		if err != nil {
 			fmt.Fprintf(stdout, "seq=%d %s failed: %v\n", n, target, err)
 		} else {
 			fmt.Fprintf(stdout, "seq=%d %s time=%s\n", n, addr, milliseconds(took))
+			s.connected++
+			s.sum, s.most = s.sum+took, max(s.most, took)
+			if s.connected == 1 || took < s.least {
+				s.least = took
+			}
 		}
 		if n == *count {
 			break // no wait after the last one
@@ -115,4 +119,59 @@ func checkTarget(target string) string {
 		return fmt.Sprintf("%q: unknown port %q", target, port)
 	}
 	return ""
+}
+
+// connect makes and closes one connection. It returns the address that accepted it and
+// how long its handshake took.
+func connect(ctx context.Context, target string, timeout time.Duration) (string, time.Duration, error) {
+	deadline := time.Now().Add(timeout)
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	var started sync.Map // address: time; a name may have several, tried at once
+	d := net.Dialer{ControlContext: func(_ context.Context, _, addr string, _ syscall.RawConn) error {
+		started.Store(addr, time.Now()) // the name is known, the connection comes next
+		return nil
+	}}
+	start := time.Now()
+	conn, err := d.DialContext(ctx, "tcp", target)
+	end := time.Now()
+	if err != nil {
+		_, dns := errors.AsType[*net.DNSError](err)
+		op, ok := errors.AsType[*net.OpError](err)
+		switch {
+		case !end.Before(deadline) && dns:
+			err = fmt.Errorf("no response of a name server in %v", timeout)
+		case !end.Before(deadline): // err may be that of another address, which refused
+			err = fmt.Errorf("no response in %v", timeout)
+		case ok:
+			err = op.Err // without the addresses, which the line has already
+		}
+		return "", 0, err
+	}
+	conn.Close() // the handshake is all that counts
+	addr := conn.RemoteAddr().String()
+	if t, ok := started.Load(addr); ok {
+		start = t.(time.Time)
+	}
+	return addr, end.Sub(start), nil
+}
+
+type summary struct {
+	sent, connected  int
+	least, most, sum time.Duration
+}
+
+func (s summary) String() string {
+	loss := 100 * float64(s.sent-s.connected) / float64(max(s.sent, 1))
+	if s.connected == 0 {
+		return fmt.Sprintf("%d sent, 0 connected, %.3g%% loss", s.sent, loss)
+	}
+	avg := s.sum / time.Duration(s.connected)
+	return fmt.Sprintf("%d sent, %d connected, %.3g%% loss, min/avg/max %s/%s/%s",
+		s.sent, s.connected, min(loss, 99.9), // rounded, 100% would say that none had connected
+		milliseconds(s.least), milliseconds(avg), milliseconds(s.most))
+}
+
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.3fms", float64(d)/float64(time.Millisecond))
 }
