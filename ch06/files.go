@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"strings"
 	"syscall"
@@ -17,23 +18,24 @@ import (
 
 // openFile opens the file that a request names, and returns its size too. A name is bytes,
 // all but zero and slash; boot ROMs send it with a leading slash, with "..", which must
-// not lead out of the root, or with backslashes. Its errors hold an *Err to send.
-func (s *Server) openFile(name string) (io.ReadCloser, int64, error) {
-	if s.Root == nil && s.FS == nil {
-		return io.NopCloser(bytes.NewReader(s.Payload)), int64(len(s.Payload)), nil
+// not lead out of the root, or with backslashes. It comes from root or, if that is nil, from
+// fsys, or else it is payload. Errors hold an *Err to send.
+func openFile(root *os.Root, fsys fs.FS, payload []byte, name string) (io.ReadCloser, int64, error) {
+	if root == nil && fsys == nil {
+		return io.NopCloser(bytes.NewReader(payload)), int64(len(payload)), nil
 	}
 	clean := func(name string) string { return cmp.Or(path.Clean("/" + name)[1:], ".") }
-	file, size, err := s.openClean(clean(name))
+	file, size, err := openClean(root, fsys, clean(name))
 	if errors.Is(err, ErrNotFound) && strings.Contains(name, `\`) {
-		return s.openClean(clean(strings.ReplaceAll(name, `\`, "/")))
+		return openClean(root, fsys, clean(strings.ReplaceAll(name, `\`, "/")))
 	}
 	return file, size, err
 }
 
-func (s *Server) openClean(name string) (io.ReadCloser, int64, error) {
-	open, stat := func(name string) (fs.File, error) { return s.Root.Open(name) }, s.Root.Stat
-	if s.Root == nil {
-		open, stat = s.FS.Open, func(name string) (fs.FileInfo, error) { return fs.Stat(s.FS, name) }
+func openClean(root *os.Root, fsys fs.FS, name string) (io.ReadCloser, int64, error) {
+	open, stat := func(name string) (fs.File, error) { return root.Open(name) }, root.Stat
+	if root == nil {
+		open, stat = fsys.Open, func(name string) (fs.FileInfo, error) { return fs.Stat(fsys, name) }
 	}
 	// To open a pipe would wait for its other end.
 	info, err := stat(name)

@@ -227,7 +227,7 @@ func (s *Server) send(ctx context.Context, c *session) error {
 	t.conn, t.terms = newConn(socket, s.Trace), plainTerms
 	c.ready.Store(true)
 
-	file, size, err := s.openFile(c.request.Filename)
+	file, size, err := openFile(s.Root, s.FS, s.Payload, c.request.Filename)
 	if refusal, ok := errors.AsType[*Err](err); ok {
 		t.conn.sendErr(refusal.Code, refusal.Message, t.client)
 		return err
