@@ -133,6 +133,7 @@ func (r *receiver) fromServer(from netip.AddrPort, b []byte) bool {
 	if !r.settled && same && opCode(b) >= OpData {
 		if from != r.server {
 			r.server, r.terms, r.granted = from, plainTerms, false
+			r.early, r.held, r.gap = nil, 0, gap{} // of another transfer, perhaps of another file
 		}
 		r.settled = true
 	}
@@ -340,10 +341,14 @@ func (r *receiver) repeat(now time.Time) {
 // The server's timer expires within that time if it waits about as long as this one.
 func (r *receiver) linger(b []byte) {
 	for end := time.Now().Add(min(3*r.timer.wait, time.Second)); ; {
-		n, _, from, err := r.conn.receive(b, end)
+		n, size, from, err := r.conn.receive(b, end)
 		switch now := time.Now(); {
-		case err == nil && from == r.server && n >= 4 && opCode(b) == OpData && number(b) == uint16(r.acked):
-			r.acknowledge(now)
+		case err == nil && from == r.server:
+			eachPacket(b[:n], size, func(packet []byte) { // a window, of which the block is the last
+				if len(packet) >= 4 && opCode(packet) == OpData && number(packet) == uint16(r.acked) {
+					r.acknowledge(now)
+				}
+			})
 		case err != nil && (err != os.ErrDeadlineExceeded || !now.Before(end)):
 			return
 		}
