@@ -91,7 +91,7 @@ func TestRequestAgain(t *testing.T) {
 // Five equal requests at once, as a nervous client sends them, make one transfer.
 func TestRepeatedRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := &packetnet.Network{}
+		network := &packetnet.Network{Delay: time.Millisecond}
 		server := &ch06.Server{Payload: []byte("hello")}
 		log, to := sessionsServe(t, network, server)
 		client := sessionsClient(t, network, "192.0.2.2:2000")
@@ -99,7 +99,6 @@ func TestRepeatedRequest(t *testing.T) {
 			client.Send(to, "\x00\x01f\x00octet\x00")
 		}
 		_, tid := client.Receive()
-		synctest.Wait()
 		client.Send(tid, "\x00\x04\x00\x01")
 		time.Sleep(time.Minute) // fake
 		synctest.Wait()         // the log is written

@@ -1,0 +1,108 @@
+//go:build unix
+
+package ch06_test
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"network-programming-with-go/ch06/internal/command"
+)
+
+// TestTftpdUnreadLog has nobody read the log, as if it went to a paused terminal, or its
+// reader end: thousands of requests are served all the same, and SIGTERM ends the server
+// with status 0.
+func TestTftpdUnreadLog(t *testing.T) {
+	program := command.Build(t, "./tftpd")
+	for _, tt := range []struct {
+		name         string
+		close, drain bool // the log's reader ends at once, or reads again in the end
+	}{{"nobody reads", false, false}, {"the reader has ended", true, false}, {"the reader wakes up", false, true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			log, stderr, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { log.Close() })
+			cmd := exec.Command(program, "-listen", "127.0.0.1:0")
+			cmd.Stderr = stderr
+			server := command.StartCmd(t, cmd)
+			stderr.Close() // the process has its own
+			lines := bufio.NewReader(log)
+			line, err := lines.ReadString('\n')
+			addr, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+			if !ok {
+				t.Fatalf("the first line was %q, %v", line, err)
+			}
+			if tt.close {
+				log.Close()
+			}
+
+			const rounds = 3000 // of two lines: more than a pipe and tftpd's queue hold
+			tftpdLogRequests(t, addr, rounds)
+			if !tt.drain {
+				if got := server.Stop(t, syscall.SIGTERM); got.Status != 0 {
+					t.Errorf("after SIGTERM: exit status %d, want 0", got.Status)
+				}
+				return
+			}
+			written, lost := 0, 0
+			for lost == 0 {
+				line, err := lines.ReadString('\n')
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n, err := fmt.Sscanf(line, "tftpd: %d log lines lost: nobody read them", &lost); n == 0 || err != nil {
+					written++
+				}
+			}
+			if written+lost != 2*rounds {
+				t.Errorf("%d lines, and %d are said to be lost, want %d in all", written, lost, 2*rounds)
+			}
+			t.Logf("%d lines, %d lost", written, lost)
+			if got := server.Stop(t, syscall.SIGTERM); got.Status != 0 {
+				t.Errorf("after SIGTERM: exit status %d, want 0", got.Status)
+			}
+		})
+	}
+}
+
+// tftpdLogRequests makes requests that are refused, and others that are ended after their
+// first block.
+func tftpdLogRequests(t *testing.T, addr string, rounds int) {
+	t.Helper()
+	client, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	client.SetDeadline(time.Now().Add(30 * time.Second)) // bounds a failure; cannot fail: client is open
+	to, err := net.ResolveUDPAddr("udp4", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 600)
+	for i := range rounds {
+		for _, request := range []string{"\x00\x02f\x00octet\x00", fmt.Sprintf("\x00\x01%d\x00octet\x00", i)} {
+			if _, err := client.WriteTo([]byte(request), to); err != nil {
+				t.Fatal(err)
+			}
+			_, from, err := client.ReadFrom(b)
+			if err != nil {
+				t.Fatalf("no response to request %d: %v", i, err)
+			}
+			if from.String() != to.String() { // block 1
+				if _, err := client.WriteTo([]byte("\x00\x05\x00\x00\x00"), from); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}
