@@ -3,8 +3,8 @@
 //	go run ./.github/scripts/charts       # fails if a picture differs
 //	go run ./.github/scripts/charts -w    # writes them
 //
-// Each table below the heading "Which way is faster" of a chNN/README.md gets a bar chart,
-// chNN/faster-1.svg and so on, shown right after the table. Its bars are the first column
+// Each table below the heading "Which way is faster" of a chapter's page gets a bar chart,
+// faster-1.svg and so on in its folder, shown right after the table. Its bars are the first column
 // whose cells all begin with a number.
 //
 // A fenced block after a line
@@ -124,7 +124,7 @@ func find() (pages []string, err error) {
 }
 
 var (
-	chapterPage = regexp.MustCompile(`^ch\d\d/README\.md$`)
+	chapterPage = regexp.MustCompile(`^ch\d\d/(.+/)?README\.md$`)
 	chartLine   = regexp.MustCompile(`^!\[.*\]\(faster-\d+\.svg\)$`)
 )
 
