@@ -42,7 +42,7 @@ func restrictSite(tb testing.TB) http.Handler {
 		}
 	}
 	return http.StripPrefix("/static/",
-		ch09.RestrictPrefix(".", http.FileServer(http.Dir(dir))))
+		ch09.RestrictPrefix(".")(http.FileServer(http.Dir(dir))))
 }
 
 func TestRestrictPrefix(t *testing.T) {
@@ -98,7 +98,7 @@ func TestRestrictPrefix(t *testing.T) {
 
 // With no file server behind it that answers 404 as well, each refusal is the guard's.
 func TestRestrictPrefixOther(t *testing.T) {
-	h := ch09.RestrictPrefix("private-", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	h := ch09.RestrictPrefix("private-")(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	for path, want := range map[string]int{
 		"/": 200, "/public": 200, "/.git": 200, "/not-private-": 200,
 		"/private-a": 404, "/a/private-/b": 404, "/%70rivate-a": 404, `/a%5cprivate-`: 404,
@@ -111,6 +111,36 @@ func TestRestrictPrefixOther(t *testing.T) {
 		h.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
 		if rec.Code != want {
 			t.Errorf("GET %s = %d, want %d", path, rec.Code, want)
+		}
+	}
+}
+
+// Certificate authorities and others ask for /.well-known/ (RFC 8615), which begins with a
+// dot. Only the first segment may be an exception, and nothing hidden below it is one.
+func TestRestrictPrefixExcept(t *testing.T) {
+	pass := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	with, without := ch09.RestrictPrefix(".", ".well-known")(pass), ch09.RestrictPrefix(".")(pass)
+	for _, tt := range []struct {
+		path          string
+		with, without int
+	}{
+		{"/.well-known/security.txt", 200, 404},
+		{"/%2ewell-known/security.txt", 200, 404},
+		{"/.well-known", 200, 404},
+		{"/.well-known/.git", 404, 404},
+		{"/.well-known/%252egit", 404, 404},
+		{"/.well-known/.well-known", 404, 404},
+		{"/a/.well-known/x", 404, 404},
+		{"/.well-known-not", 404, 404},
+		{"/.git", 404, 404},
+		{"/a", 200, 200},
+	} {
+		a, b := httptest.NewRecorder(), httptest.NewRecorder()
+		with.ServeHTTP(a, httptest.NewRequest("GET", tt.path, nil))
+		without.ServeHTTP(b, httptest.NewRequest("GET", tt.path, nil))
+		if a.Code != tt.with || b.Code != tt.without {
+			t.Errorf("GET %s = %d with the exception, %d without, want %d, %d",
+				tt.path, a.Code, b.Code, tt.with, tt.without)
 		}
 	}
 }
@@ -149,7 +179,7 @@ func FuzzRestrictPrefix(f *testing.F) {
 // Decoded again and again, each time by one "25", this path would take seconds, and be
 // copied 30,000 times: one request, and a processor is busy.
 func TestRestrictPrefixLongEncoding(t *testing.T) {
-	h := ch09.RestrictPrefix(".", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	h := ch09.RestrictPrefix(".")(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	w := httptest.NewRecorder()
 	for end, want := range map[string]int{"": 200, "2e": 404} {
 		r := httptest.NewRequest("GET", "/%"+strings.Repeat("25", 30_000)+end, nil)
@@ -166,7 +196,7 @@ func TestRestrictPrefixLongEncoding(t *testing.T) {
 }
 
 func TestRestrictPrefixAllocatesNothing(t *testing.T) {
-	h := ch09.RestrictPrefix(".", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	h := ch09.RestrictPrefix(".")(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/static/css/site/style.css", nil)
 	if n := testing.AllocsPerRun(100, func() { h.ServeHTTP(w, r) }); n != 0 {
 		t.Errorf("a request that passes allocates %v objects, want 0", n)
@@ -174,7 +204,7 @@ func TestRestrictPrefixAllocatesNothing(t *testing.T) {
 }
 
 func ExampleRestrictPrefix() {
-	files := ch09.RestrictPrefix(".", http.FileServer(http.Dir(".")))
+	files := ch09.RestrictPrefix(".")(http.FileServer(http.Dir(".")))
 	for _, path := range []string{"/.git/config", "/%2egit/config"} {
 		rec := httptest.NewRecorder()
 		files.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))

@@ -1,4 +1,4 @@
-package ch09_test
+package metrics_test
 
 import (
 	"encoding/json"
@@ -6,18 +6,18 @@ import (
 	"math"
 	"runtime"
 	"runtime/debug"
-	"runtime/metrics"
+	runtimemetrics "runtime/metrics"
 	"sync"
 	"sync/atomic"
 	"testing"
 
-	"network-programming-with-go/ch09"
+	"network-programming-with-go/ch09/metrics"
 )
 
-var _ expvar.Var = ch09.USE{}
+var _ expvar.Var = metrics.Resources{}
 
-func TestUSE(t *testing.T) {
-	u := ch09.ReadUSE()
+func TestResources(t *testing.T) {
+	u := metrics.ReadResources()
 	t.Logf("%s", u)
 	if u.CPULimit != uint64(runtime.GOMAXPROCS(0)) {
 		t.Errorf("CPULimit = %d, want GOMAXPROCS %d", u.CPULimit, runtime.GOMAXPROCS(0))
@@ -34,9 +34,9 @@ func TestUSE(t *testing.T) {
 	}
 }
 
-func TestUSENamesExist(t *testing.T) {
+func TestResourcesNamesExist(t *testing.T) {
 	known := map[string]bool{}
-	for _, d := range metrics.All() {
+	for _, d := range runtimemetrics.All() {
 		known[d.Name] = true
 	}
 	for _, name := range []string{
@@ -53,12 +53,12 @@ func TestUSENamesExist(t *testing.T) {
 	}
 }
 
-func TestUSEUtilizationAndSaturation(t *testing.T) {
+func TestResourcesUtilizationAndSaturation(t *testing.T) {
 	// Memory: what is allocated shows up at once, if no freed memory is at hand.
 	debug.FreeOSMemory()
-	before := ch09.ReadUSE()
+	before := metrics.ReadResources()
 	block := make([]byte, 64<<20)
-	after := ch09.ReadUSE()
+	after := metrics.ReadResources()
 	t.Logf("memory: %d MiB, with 64 MiB more %d MiB", before.Memory>>20, after.Memory>>20)
 	if after.Memory < before.Memory+32<<20 {
 		t.Errorf("memory grew by %d bytes, want about %d", after.Memory-before.Memory, len(block))
@@ -68,7 +68,7 @@ func TestUSEUtilizationAndSaturation(t *testing.T) {
 	// Memory's limit is what utilization is measured against.
 	old := debug.SetMemoryLimit(1 << 40)
 	defer debug.SetMemoryLimit(old)
-	if got := ch09.ReadUSE().MemoryLimit; got != 1<<40 {
+	if got := metrics.ReadResources().MemoryLimit; got != 1<<40 {
 		t.Errorf("MemoryLimit = %d, want 1 TiB", got)
 	}
 
@@ -83,7 +83,7 @@ func TestUSEUtilizationAndSaturation(t *testing.T) {
 			}
 		})
 	}
-	u := ch09.ReadUSE()
+	u := metrics.ReadResources()
 	stop.Store(true)
 	wg.Wait()
 	t.Logf("%d goroutines want %d processor: %d run, %d wait",
@@ -93,11 +93,11 @@ func TestUSEUtilizationAndSaturation(t *testing.T) {
 	}
 }
 
-func TestUSEGCAndLocks(t *testing.T) {
-	before := ch09.ReadUSE()
+func TestResourcesGCAndLocks(t *testing.T) {
+	before := metrics.ReadResources()
 	runtime.GC()
 	runtime.GC() // the counts of one cycle show after it
-	if after := ch09.ReadUSE(); after.GCCPU <= before.GCCPU {
+	if after := metrics.ReadResources(); after.GCCPU <= before.GCCPU {
 		t.Errorf("GC took %v s, then %v s, want more after two collections",
 			before.GCCPU, after.GCCPU)
 	}
@@ -118,16 +118,16 @@ func TestUSEGCAndLocks(t *testing.T) {
 	runtime.Gosched()
 	mu.Unlock()
 	done.Wait()
-	after := ch09.ReadUSE()
+	after := metrics.ReadResources()
 	t.Logf("waited for locks: %v s, with 400 goroutines more %v s", before.MutexWait, after.MutexWait)
 	if after.MutexWait <= before.MutexWait {
 		t.Errorf("MutexWait = %v, then %v, want more", before.MutexWait, after.MutexWait)
 	}
 }
 
-func BenchmarkReadUSE(b *testing.B) {
+func BenchmarkReadResources(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		ch09.ReadUSE()
+		metrics.ReadResources()
 	}
 }

@@ -1,4 +1,4 @@
-package ch09_test
+package metrics_test
 
 import (
 	"encoding/json"
@@ -14,9 +14,10 @@ import (
 	"time"
 
 	"network-programming-with-go/ch09"
+	"network-programming-with-go/ch09/metrics"
 )
 
-var _ expvar.Var = (*ch09.Metrics)(nil)
+var _ expvar.Var = (*metrics.Metrics)(nil)
 
 // metricsMux has routes with known durations: exact on a bubble's clock.
 func metricsMux() *http.ServeMux {
@@ -51,8 +52,8 @@ func metricsNear(d, want time.Duration) bool {
 func TestMetricsGoldenSignals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mux := metricsMux()
-		m := &ch09.Metrics{Mux: mux}
-		h := m.Middleware(mux)
+		m := new(metrics.Metrics)
+		h := ch09.Measure(m, mux)(mux)
 		for i := range 10 {
 			metricsGet(h, fmt.Sprint("/item/", i)) // ten paths, one route
 		}
@@ -104,8 +105,8 @@ func TestMetricsGoldenSignals(t *testing.T) {
 // Apart, it says that answers take 200 ms and how many errors there are.
 func TestMetricsErrorLatencyApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &ch09.Metrics{}
-		h := m.Middleware(metricsMux())
+		m := new(metrics.Metrics)
+		h := ch09.Measure(m, nil)(metricsMux())
 		for range 10 {
 			metricsGet(h, "/flaky")
 			for range 9 {
@@ -132,24 +133,24 @@ func TestMetricsErrorLatencyApart(t *testing.T) {
 func TestMetricsInFlight(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
-		wrap  func(*ch09.Metrics) http.Handler
+		wrap  func(*metrics.Metrics) http.Handler
 		route string // under which a request in flight counts
 	}{
-		{"outside, mux known", func(m *ch09.Metrics) http.Handler {
-			m.Mux = metricsMux()
-			return m.Middleware(m.Mux)
+		{"outside, mux known", func(m *metrics.Metrics) http.Handler {
+			mux := metricsMux()
+			return ch09.Measure(m, mux)(mux)
 		}, "GET /item/{id}"},
-		{"outside, mux unknown", func(m *ch09.Metrics) http.Handler {
-			return m.Middleware(metricsMux())
-		}, ch09.OtherRoute},
-		{"inside", func(m *ch09.Metrics) http.Handler {
+		{"outside, mux unknown", func(m *metrics.Metrics) http.Handler {
+			return ch09.Measure(m, nil)(metricsMux())
+		}, metrics.OtherRoute},
+		{"inside", func(m *metrics.Metrics) http.Handler {
 			mux := http.NewServeMux()
-			mux.Handle("GET /item/{id}", m.Middleware(metricsMux()))
+			mux.Handle("GET /item/{id}", ch09.Measure(m, nil)(metricsMux()))
 			return mux
 		}, "GET /item/{id}"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			m := &ch09.Metrics{}
+			m := new(metrics.Metrics)
 			h := tt.wrap(m)
 			var wg sync.WaitGroup
 			for range 3 {
@@ -176,8 +177,8 @@ func TestMetricsInFlight(t *testing.T) {
 }
 
 func TestMetricsBoundedLabels(t *testing.T) {
-	m := &ch09.Metrics{}
-	h := m.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	m := new(metrics.Metrics)
+	h := ch09.Measure(m, nil)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		r.Pattern = r.URL.Path // a router that lets clients choose the label
 	}))
 	for i := range 300 {
@@ -185,7 +186,7 @@ func TestMetricsBoundedLabels(t *testing.T) {
 	}
 	t.Logf("300 labels by %d routes", len(m.Snapshot()))
 	if n := len(m.Snapshot()); n > 101 {
-		t.Errorf("%d routes kept, want 100 and %q", n, ch09.OtherRoute)
+		t.Errorf("%d routes kept, want 100 and %q", n, metrics.OtherRoute)
 	}
 	if total := m.Total(); total.Requests() != 300 {
 		t.Errorf("%d requests counted, want 300", total.Requests())
@@ -207,11 +208,11 @@ func TestMetricsConnect(t *testing.T) {
 		mux.HandleFunc("/item/{id}/", ok)
 		mux.HandleFunc("CONNECT /tunnel", ok)
 		mux.HandleFunc("GET /pay", ok)
-		m := &ch09.Metrics{}
+		m := new(metrics.Metrics)
+		h := ch09.Measure(m, nil)(mux)
 		if known {
-			m.Mux = mux
+			h = ch09.Measure(m, mux)(mux)
 		}
-		h := m.Middleware(mux)
 		for i := range 200 {
 			r := httptest.NewRequest("CONNECT", fmt.Sprint("/item/", i), nil)
 			h.ServeHTTP(httptest.NewRecorder(), r)
@@ -230,8 +231,8 @@ func TestMetricsConnect(t *testing.T) {
 
 func TestMetricsConcurrent(t *testing.T) {
 	mux := metricsMux()
-	m := &ch09.Metrics{Mux: mux}
-	h := m.Middleware(mux)
+	m := new(metrics.Metrics)
+	h := ch09.Measure(m, mux)(mux)
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -253,11 +254,11 @@ func TestMetricsConcurrent(t *testing.T) {
 
 func TestMetricsVar(t *testing.T) {
 	mux := metricsMux()
-	m := &ch09.Metrics{Mux: mux}
+	m := new(metrics.Metrics)
 	if got := m.String(); got != "{}" {
 		t.Errorf("before any request: %s, want {}", got)
 	}
-	metricsGet(m.Middleware(mux), "/fail")
+	metricsGet(ch09.Measure(m, mux)(mux), "/fail")
 	var vars map[string]map[string]any
 	if err := json.Unmarshal([]byte(m.String()), &vars); err != nil {
 		t.Fatal(err)
@@ -276,8 +277,8 @@ func ExampleMetrics() {
 	mux.HandleFunc("GET /item/{id}", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "an item")
 	})
-	m := &ch09.Metrics{Mux: mux}
-	h := m.Middleware(mux)
+	m := new(metrics.Metrics)
+	h := ch09.Measure(m, mux)(mux)
 	for _, url := range []string{"/item/1", "/item/2", "/nowhere"} {
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", url, nil))
 	}
