@@ -34,7 +34,8 @@ const (
 	ShutdownGrace = 20 * time.Second
 )
 
-var errCutOff = errors.New("cut off by shutdown") // the cause in a request's context
+// errStopped is the cause in the contexts of requests that outlive Run.
+var errStopped = errors.New("the server has stopped")
 
 // NewServer returns a server for addr ("host:port") and handler with every limit set.
 // A header above MaxHeaderBytes is answered 431. A peer that is too slow loses its
@@ -77,8 +78,11 @@ func Run(ctx context.Context, srv *http.Server, l net.Listener) error {
 	if srv.BaseContext != nil {
 		base = srv.BaseContext(l)
 	}
-	base, cutOff := context.WithCancelCause(base)
-	defer cutOff(errCutOff)
+	if errors.Is(context.Cause(base), errStopped) { // made by Run, and so was the server
+		return fmt.Errorf("serve: make a new server for each Run: %w", http.ErrServerClosed)
+	}
+	base, stop := context.WithCancelCause(base)
+	defer stop(errStopped)
 	began := false // read after Serve has returned
 	srv.BaseContext = func(net.Listener) context.Context { began = true; return base }
 	silent := watchSilent(srv)
@@ -99,7 +103,7 @@ func Run(ctx context.Context, srv *http.Server, l net.Listener) error {
 			return fmt.Errorf("serve: %w", err)
 		}
 		if !began {
-			return fmt.Errorf("serve: this server was stopped before, make a new one: %w", err)
+			return fmt.Errorf("serve: stopped before Run, make a new server: %w", err)
 		}
 	case <-ctx.Done():
 	}
@@ -108,7 +112,7 @@ func Run(ctx context.Context, srv *http.Server, l net.Listener) error {
 	defer cancel()
 	err := shutdown(grace, srv, silent)
 	if errors.Is(err, context.DeadlineExceeded) {
-		cutOff(errCutOff)
+		stop(errStopped)
 		srv.Close() // its error would be about l, closed already
 		err = fmt.Errorf("shutdown: requests cut off after %v: %w", ShutdownGrace, err)
 	} else {

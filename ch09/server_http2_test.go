@@ -114,23 +114,45 @@ func TestHTTP2SlowReader(t *testing.T) {
 // Shutdown asks the HTTP/2 connections of the moment to go. One that finishes its handshake
 // later and sends no request would hold it up forever (golang/go issue 81153).
 func TestHTTP2LateHandshake(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l, stop := http2Start(t, http.NotFoundHandler(), nil)
-		conn := l.Dial(t)
-		defer conn.Close()
-		stopped := make(chan error, 1)
-		go func() { stopped <- stop() }()
-		synctest.Wait()
-		start := time.Now()
-		fmt.Fprint(conn, http2Hello)
-		go io.Copy(io.Discard, conn) // an error ends it as well
-		err := <-stopped
-		got := time.Since(start)
-		t.Logf("HTTP/2 that began after the end of ctx: Run returned %v after %v", err, got)
-		if err != nil || got > 3*time.Second {
-			t.Errorf("Run = %v after %v, want nil within 3s: no request was in flight", err, got)
-		}
-	})
+	ts := httptest.NewTLSServer(nil) // for its certificate
+	defer ts.Close()
+	for _, tt := range []struct {
+		name   string
+		config *tls.Config
+	}{
+		{"without TLS", nil},
+		{"TLS", &tls.Config{Certificates: ts.TLS.Certificates}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := ch09.NewServer("", http.NotFoundHandler())
+				srv.TLSConfig = tt.config
+				srv.Protocols = new(http.Protocols)
+				srv.Protocols.SetHTTP2(true)
+				srv.Protocols.SetUnencryptedHTTP2(tt.config == nil)
+				l := memory.Listen()
+				ctx, cancel := context.WithCancel(t.Context())
+				done := make(chan error, 1)
+				go func() { done <- ch09.Run(ctx, srv, l) }()
+				conn := l.Dial(t)
+				defer conn.Close()
+				cancel()
+				time.Sleep(300 * time.Millisecond)
+				start := time.Now()
+				if tt.config != nil {
+					conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+				}
+				go io.Copy(io.Discard, conn) // an error ends it as well
+				fmt.Fprint(conn, http2Hello)
+				err := <-done
+				got := time.Since(start)
+				t.Logf("handshake after the end of ctx: Run returned %v after %v", err, got)
+				if err != nil || got > 3*time.Second {
+					t.Errorf("Run = %v after %v, want nil within 3s: no request was in flight", err, got)
+				}
+			})
+		})
+	}
 }
 
 // net/http waits 10 s for a client that says nothing after the TLS handshake.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"network-programming-with-go/ch09"
@@ -62,6 +63,69 @@ func TestRunClosesListener(t *testing.T) {
 				t.Errorf("after Run, Close = %v, want net.ErrClosed: it left the listener open", err)
 			}
 		})
+	}
+}
+
+// A server that was stopped serves nothing more. Run must not report that as success.
+func TestRunTwice(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		stop func(t *testing.T, srv *http.Server)
+	}{
+		{"after Run", func(t *testing.T, srv *http.Server) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := ch09.Run(ctx, srv, listenLocal(t)); err != nil {
+				t.Errorf("first Run = %v, want nil", err)
+			}
+		}},
+		{"after Close", func(_ *testing.T, srv *http.Server) { srv.Close() }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			srv := ch09.NewServer("", http.NotFoundHandler())
+			tt.stop(t, srv)
+			err := ch09.Run(t.Context(), srv, listenLocal(t))
+			t.Logf("Run: %v", err)
+			if !errors.Is(err, http.ErrServerClosed) || !strings.Contains(err.Error(), "make a new server") {
+				t.Errorf("Run = %v, want http.ErrServerClosed and what to do", err)
+			}
+		})
+	}
+}
+
+// Run adds to what the caller has set: its BaseContext and its ConnState hook go on.
+func TestRunKeepsHooks(t *testing.T) {
+	type key struct{}
+	states := make(chan http.ConnState, 10)
+	got := make(chan any, 1)
+	srv := ch09.NewServer("", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		got <- r.Context().Value(key{})
+	}))
+	srv.BaseContext = func(net.Listener) context.Context {
+		return context.WithValue(context.Background(), key{}, "mine")
+	}
+	srv.ConnState = func(_ net.Conn, state http.ConnState) { states <- state }
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	l := listenLocal(t)
+	ran := make(chan error, 1)
+	go func() { ran <- ch09.Run(ctx, srv, l) }()
+	tr := &http.Transport{}
+	defer tr.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: tr}).Get("http://" + l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if v := <-got; v != "mine" {
+		t.Errorf("value of BaseContext = %v, want mine", v)
+	}
+	if s := <-states; s != http.StateNew {
+		t.Errorf("first state = %v, want new", s)
+	}
+	cancel()
+	if err := <-ran; err != nil {
+		t.Errorf("Run = %v, want nil", err)
 	}
 }
 

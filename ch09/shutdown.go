@@ -9,14 +9,16 @@ import (
 	"time"
 )
 
-// silentTime is how long after ctx ends a connection may wait to send its first request.
-const silentTime = 5 * time.Second
+const (
+	shutdownRound = 500 * time.Millisecond // between two calls of Shutdown
+	silentTime    = 5 * time.Second        // that a connection has for its first request, once ctx ends
+)
 
-// shutdown calls Shutdown once a second. Each call asks the HTTP/2 connections to go, but
+// shutdown calls Shutdown again and again. Each call asks the HTTP/2 connections to go, but
 // only those that have finished their handshake by then (golang/go issue 81153).
 func shutdown(ctx context.Context, srv *http.Server, silent *silentConns) error {
 	for start := time.Now(); ; {
-		round, cancel := context.WithTimeout(ctx, time.Second)
+		round, cancel := context.WithTimeout(ctx, shutdownRound)
 		err := srv.Shutdown(round)
 		cancel()
 		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {

@@ -57,6 +57,22 @@ func TestStatusWriter(t *testing.T) {
 		{"copy", func(w http.ResponseWriter, _ *http.Request) {
 			io.Copy(w, iotest.OneByteReader(strings.NewReader("hello")))
 		}, 200, 5},
+		{"copy after a status", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusPartialContent)
+			io.Copy(w, iotest.OneByteReader(strings.NewReader("hello")))
+		}, 206, 5},
+		{"copy before a status", func(w http.ResponseWriter, _ *http.Request) {
+			io.Copy(w, iotest.OneByteReader(strings.NewReader("hello")))
+			w.WriteHeader(404) // too late
+		}, 200, 5},
+		{"copy of nothing before a status", func(w http.ResponseWriter, _ *http.Request) {
+			io.Copy(w, strings.NewReader(""))
+			w.WriteHeader(404)
+		}, 404, 0},
+		{"flush after a status", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(404)
+			w.(http.Flusher).Flush()
+		}, 404, 0},
 		{"copy that fails at once", func(w http.ResponseWriter, _ *http.Request) {
 			if _, err := io.Copy(w, iotest.ErrReader(io.ErrClosedPipe)); err != nil {
 				w.WriteHeader(502)
@@ -201,9 +217,17 @@ func TestStatusWriterKeepsController(t *testing.T) {
 	if err == nil {
 		resp.Body.Close() // the header came by Flush
 	}
-	// A writer that cannot flush: the wrapper must not claim that it did.
+	// A writer that cannot: the wrapper must not claim that it did.
 	sw := ch09.NewStatusWriter(struct{ http.ResponseWriter }{httptest.NewRecorder()})
-	if err := http.NewResponseController(sw).Flush(); !errors.Is(err, http.ErrNotSupported) {
+	rc := http.NewResponseController(sw)
+	if err := rc.Flush(); !errors.Is(err, http.ErrNotSupported) {
 		t.Errorf("Flush of a writer without Flush = %v, want http.ErrNotSupported", err)
+	}
+	sw.WriteHeader(404) // nothing was sent before
+	if _, _, err := rc.Hijack(); !errors.Is(err, http.ErrNotSupported) {
+		t.Errorf("Hijack of a writer without Hijack = %v, want http.ErrNotSupported", err)
+	}
+	if sw.Status() != 404 {
+		t.Errorf("status %d after a Flush and a Hijack that failed, want 404", sw.Status())
 	}
 }
