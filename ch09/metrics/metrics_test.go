@@ -1,13 +1,10 @@
 package metrics_test
 
 import (
-	"encoding/json"
-	"expvar"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,8 +13,6 @@ import (
 	"network-programming-with-go/ch09"
 	"network-programming-with-go/ch09/metrics"
 )
-
-var _ expvar.Var = (*metrics.Metrics)(nil)
 
 // metricsMux has routes with known durations: exact on a bubble's clock.
 func metricsMux() *http.ServeMux {
@@ -173,102 +168,6 @@ func TestMetricsInFlight(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func TestMetricsBoundedLabels(t *testing.T) {
-	m := new(metrics.Metrics)
-	h := ch09.Measure(m, nil)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		r.Pattern = r.URL.Path // a router that lets clients choose the label
-	}))
-	for i := range 300 {
-		metricsGet(h, fmt.Sprint("/", i))
-	}
-	t.Logf("300 labels by %d routes", len(m.Snapshot()))
-	if n := len(m.Snapshot()); n > 101 {
-		t.Errorf("%d routes kept, want 100 and %q", n, metrics.OtherRoute)
-	}
-	if total := m.Total(); total.Requests() != 300 {
-		t.Errorf("%d requests counted, want 300", total.Requests())
-	}
-	w := httptest.NewRecorder()
-	n := testing.AllocsPerRun(10, func() {
-		h.ServeHTTP(w, &http.Request{URL: &url.URL{Path: "/one too many"}})
-	})
-	if n > 5 { // the request itself, and the writer
-		t.Errorf("a label beyond the bound costs %v objects: are all routes copied for it?", n)
-	}
-}
-
-// ServeMux redirects CONNECT /item/1 to /item/1/, with that path for a pattern.
-func TestMetricsConnect(t *testing.T) {
-	for _, known := range []bool{false, true} {
-		mux := http.NewServeMux()
-		ok := func(http.ResponseWriter, *http.Request) {}
-		mux.HandleFunc("/item/{id}/", ok)
-		mux.HandleFunc("CONNECT /tunnel", ok)
-		mux.HandleFunc("GET /pay", ok)
-		m := new(metrics.Metrics)
-		h := ch09.Measure(m, nil)(mux)
-		if known {
-			h = ch09.Measure(m, mux)(mux)
-		}
-		for i := range 200 {
-			r := httptest.NewRequest("CONNECT", fmt.Sprint("/item/", i), nil)
-			h.ServeHTTP(httptest.NewRecorder(), r)
-		}
-		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("CONNECT", "/tunnel", nil))
-		metricsGet(h, "/pay")
-		var routes []string
-		for _, r := range m.Snapshot() {
-			routes = append(routes, r.Route)
-		}
-		if got := fmt.Sprint(routes); got != "[CONNECT /tunnel GET /pay other]" {
-			t.Errorf("mux known %t: routes %.100s, want CONNECT /tunnel, GET /pay and other", known, got)
-		}
-	}
-}
-
-func TestMetricsConcurrent(t *testing.T) {
-	mux := metricsMux()
-	m := new(metrics.Metrics)
-	h := ch09.Measure(m, mux)(mux)
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for range 50 {
-				metricsGet(h, "/fail")
-				metricsGet(h, "/nowhere")
-				metricsGet(h, "/panic")
-			}
-			if !json.Valid([]byte(m.String())) {
-				t.Error("String is not JSON")
-			}
-		})
-	}
-	wg.Wait()
-	if total := m.Total(); total.Requests() != 1200 || total.InFlight != 0 {
-		t.Errorf("%d requests, %d in flight, want 1200, 0", total.Requests(), total.InFlight)
-	}
-}
-
-func TestMetricsVar(t *testing.T) {
-	mux := metricsMux()
-	m := new(metrics.Metrics)
-	if got := m.String(); got != "{}" {
-		t.Errorf("before any request: %s, want {}", got)
-	}
-	metricsGet(ch09.Measure(m, mux)(mux), "/fail")
-	var vars map[string]map[string]any
-	if err := json.Unmarshal([]byte(m.String()), &vars); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%s", m)
-	if got := vars["/fail"]["server_errors"]; got != 1. {
-		t.Errorf("server_errors = %v, want 1", got)
-	}
-	if expvar.Get("http") != nil {
-		t.Error("something was published globally")
 	}
 }
 
