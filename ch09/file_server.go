@@ -4,12 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -48,17 +48,20 @@ func (s *fileServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if name == "" {
 		name = "."
 	}
-	info, err := fs.Stat(s.fsys, name) // first, as opening a FIFO may block
+	f, info, err := s.open(name)
 	isDir := err == nil && info.IsDir()
 	if isDir {
+		f.Close() // read only: nothing to lose
 		name = path.Join(name, "index.html")
-		info, err = fs.Stat(s.fsys, name)
-	}
-	if err == nil && !info.Mode().IsRegular() {
-		err = fs.ErrNotExist
+		f, info, err = s.open(name)
 	}
 	if err != nil {
 		fileError(w, r, err)
+		return
+	}
+	defer f.Close()
+	if !info.Mode().IsRegular() {
+		fileError(w, r, fs.ErrNotExist)
 		return
 	}
 	base := path.Base(asked)
@@ -70,28 +73,40 @@ func (s *fileServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	f, err := s.fsys.Open(name)
-	if err != nil {
-		fileError(w, r, err)
+	content, ok := f.(io.ReadSeeker)
+	if !ok { // ranges need Seek
+		fileError(w, r, errors.ErrUnsupported)
 		return
 	}
-	defer f.Close()
-	info, err = f.Stat() // of the open file: the name may mean another one by now
-	if err == nil && !info.Mode().IsRegular() {
-		err = fs.ErrNotExist
-	}
-	content, ok := f.(io.ReadSeeker)
-	if err == nil && !ok {
-		err = fmt.Errorf("%s: %w", name, errors.ErrUnsupported) // ranges need Seek
-	}
-	if err == nil {
-		r, err = s.validators(w, r, name, info, content)
-	}
-	if err != nil {
+	if r, err = s.validators(w, r, name, info, content); err != nil {
 		fileError(w, r, err)
 		return
 	}
 	http.ServeContent(ProgressWriter{w}, r, name, info.ModTime(), content)
+}
+
+// open returns a regular file or a directory, and what it is: of the open file, since the
+// name may mean another one by now. The caller closes it.
+func (s *fileServer) open(name string) (fs.File, fs.FileInfo, error) {
+	if fsys, ok := s.fsys.(fs.StatFS); ok { // ask first: to open a FIFO may block
+		info, err := fsys.Stat(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !info.Mode().IsRegular() && !info.IsDir() {
+			return nil, nil, fs.ErrNotExist
+		}
+	}
+	f, err := s.fsys.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close() // read only: nothing to lose
+		return nil, nil, err
+	}
+	return f, info, nil
 }
 
 // validators sets the ETag: of the time in nanoseconds and the size, or of the content if
@@ -119,7 +134,7 @@ func (s *fileServer) validators(w http.ResponseWriter, r *http.Request, name str
 	case modified.Equal(time.Unix(0, 0)):
 		// Set by tools that leave the time out, so the file may have changed.
 	default:
-		tag := fmt.Sprintf(`"%x-%x"`, modified.UnixNano(), info.Size())
+		tag := `"` + strconv.FormatInt(modified.UnixNano(), 36) + "-" + strconv.FormatInt(info.Size(), 36) + `"`
 		if time.Since(modified) < time.Second {
 			tag = "W/" + tag
 		}
