@@ -15,7 +15,7 @@ const maxGreetingBytes = 4 << 10 // 4 KiB
 
 // html/template knows that {{.}} stands in text between tags and escapes for that place.
 // With text/template or fmt.Fprintf the page would run what a client sends.
-var greetingPage = template.Must(template.New("greeting").Parse(`<!doctype html>
+var greetingPage = template.Must(template.New("greeting").Parse(`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">

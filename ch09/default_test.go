@@ -137,7 +137,7 @@ func FuzzDefaultHandlerEscapes(f *testing.F) {
 // On the web a fragment has neither a language nor a title.
 func TestDefaultHandlerIsPage(t *testing.T) {
 	page := defaultDo("GET", nil).Body.String()
-	for _, want := range []string{"<!doctype html>", `<html lang="en">`, "<title>Hello</title>", "<main>"} {
+	for _, want := range []string{"<!DOCTYPE html>", `<html lang="en">`, "<title>Hello</title>", "<main>"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("page %q, want %s in it", page, want)
 		}
