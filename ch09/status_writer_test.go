@@ -37,6 +37,10 @@ func TestStatusWriter(t *testing.T) {
 			w.WriteHeader(404)
 			w.WriteHeader(500) // superfluous
 		}, 404, 0},
+		{"success, then another", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(200)
+			w.WriteHeader(404) // superfluous
+		}, 200, 0},
 		{"early hints", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusEarlyHints)
 			w.WriteHeader(http.StatusCreated)

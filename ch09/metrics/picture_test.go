@@ -85,18 +85,20 @@ func TestPictureIsXML(t *testing.T) {
 // Numbers are for people: two digits of a duration, no exponents.
 func TestPictureNumbers(t *testing.T) {
 	for _, tt := range []struct {
-		took   time.Duration
-		errors int // of 1,000 requests
-		p50    string
-		want   string // share of errors
+		took             time.Duration
+		requests, errors int
+		p50              string
+		want             string // share of errors
 	}{
-		{480 * time.Microsecond, 0, "µs</text>", ">0%<"},
-		{1200 * time.Microsecond, 1, ">1.3ms</text>", ">0.1%<"},
-		{20 * time.Millisecond, 333, "ms</text>", ">33.3%<"},
-		{3 * time.Second, 999, ">3.", ">99.9%<"},
+		{480 * time.Microsecond, 1000, 0, ">491µs</text>", ">0%<"},
+		{time.Second, 1, 1, ">–</text>", ">100%<"},
+		{0, 100_000, 1, ">1µs</text>", ">0.01%<"}, // not 0: there was one
+		{1200 * time.Microsecond, 1000, 1, ">1.3ms</text>", ">0.1%<"},
+		{20 * time.Millisecond, 1000, 333, "ms</text>", ">33.3%<"},
+		{3 * time.Second, 1000, 999, ">3.", ">99.9%<"},
 	} {
 		p := &metrics.Picture{Metrics: new(metrics.Metrics), Conns: new(metrics.ConnStates)}
-		for i := range 1000 {
+		for i := range tt.requests {
 			status := 200
 			if i < tt.errors {
 				status = 500
