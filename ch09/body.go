@@ -17,7 +17,7 @@ const unreadTime = 500 * time.Millisecond
 // Put CloseUnread around the handler, and leave the closing of the body to net/http.
 func BodyError(w http.ResponseWriter, r *http.Request, err error) {
 	status, text := http.StatusBadRequest, "the body cannot be read"
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		status, text = http.StatusRequestEntityTooLarge, "the body is too large"
 	} else if errors.Is(err, os.ErrDeadlineExceeded) {
 		status, text = http.StatusRequestTimeout, "the body did not come in time"

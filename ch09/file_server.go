@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,13 +19,11 @@ import (
 
 // Copy with: progress.go.
 
-// FileServer serves the regular files of fsys as http.FileServerFS does, by
-// http.ServeContent: ranges (RFC 9110, section 14), conditional requests (section 13), and
-// redirects to and from directories. It differs in this:
+// FileServer serves the regular files of fsys as http.FileServerFS does, with ranges
+// (RFC 9110, section 14), conditional requests (section 13) and redirects, but:
 //
 //   - A directory without index.html, a FIFO and a device are 404.
-//   - Other errors are not 404: 403 if a file may not be read, 503 with Retry-After if
-//     resources ran out, else 500.
+//   - Other errors are not: 403, 503 with Retry-After if resources ran out, or 500.
 //   - Files have an ETag, and a date alone never splices versions: see validators.
 //   - A slow download goes on while the client reads: see ProgressWriter.
 //   - An *os.File is sent by the kernel (sendfile); http.FileServerFS copies each byte.
@@ -64,12 +63,12 @@ func (s *fileServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fileError(w, r, fs.ErrNotExist)
 		return
 	}
-	base := path.Base(asked)
-	if slash := strings.HasSuffix(asked, "/"); isDir && !slash {
-		redirect(w, r, base+"/")
-		return
-	} else if !isDir && slash {
-		redirect(w, r, "../"+base)
+	if base := path.Base(asked); isDir != strings.HasSuffix(asked, "/") {
+		if isDir {
+			redirect(w, r, base+"/")
+		} else {
+			redirect(w, r, "../"+base)
+		}
 		return
 	}
 
@@ -166,12 +165,7 @@ func redirect(w http.ResponseWriter, r *http.Request, to string) {
 // fileError tells "does not exist" from "cannot tell": caches and crawlers believe a 404.
 func fileError(w http.ResponseWriter, r *http.Request, err error) {
 	is := func(targets ...error) bool {
-		for _, target := range targets {
-			if errors.Is(err, target) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 	}
 	switch {
 	case is(fs.ErrNotExist, fs.ErrInvalid, syscall.ENOTDIR, syscall.ENAMETOOLONG, syscall.ELOOP,

@@ -31,10 +31,10 @@ func LogRequests(log *slog.Logger) func(http.Handler) http.Handler {
 			method, path := r.Method, r.URL.Path // the next handler may change them
 			Observe(next, w, r, func(o Outcome) {
 				level := slog.LevelInfo
-				if o.Status == StatusClientClosed {
-					level = slog.LevelWarn
-				} else if o.Status >= 500 {
+				if o.Status >= 500 {
 					level = slog.LevelError
+				} else if o.Status == StatusClientClosed {
+					level = slog.LevelWarn
 				}
 				duration := slog.Duration("duration", o.Duration)
 				if o.Status == http.StatusSwitchingProtocols {

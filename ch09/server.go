@@ -85,7 +85,7 @@ func Run(ctx context.Context, srv *http.Server, l net.Listener) error {
 	defer stop(errStopped)
 	began := false // read after Serve has returned
 	srv.BaseContext = func(net.Listener) context.Context { began = true; return base }
-	silent := watchSilent(srv)
+	closeSilent := watchSilent(srv)
 
 	served := make(chan error, 1)
 	go func() {
@@ -110,7 +110,7 @@ func Run(ctx context.Context, srv *http.Server, l net.Listener) error {
 
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), ShutdownGrace)
 	defer cancel()
-	err := shutdown(grace, srv, silent)
+	err := shutdown(grace, srv, closeSilent)
 	if errors.Is(err, context.DeadlineExceeded) {
 		stop(errStopped)
 		srv.Close() // its error would be about l, closed already

@@ -16,7 +16,7 @@ const (
 
 // shutdown calls Shutdown again and again. Each call asks the HTTP/2 connections to go, but
 // only those that have finished their handshake by then (golang/go issue 81153).
-func shutdown(ctx context.Context, srv *http.Server, silent *silentConns) error {
+func shutdown(ctx context.Context, srv *http.Server, closeSilent func()) error {
 	for start := time.Now(); ; {
 		round, cancel := context.WithTimeout(ctx, shutdownRound)
 		err := srv.Shutdown(round)
@@ -25,40 +25,32 @@ func shutdown(ctx context.Context, srv *http.Server, silent *silentConns) error 
 			return err
 		}
 		if time.Since(start) >= silentTime {
-			silent.close()
+			closeSilent()
 		}
 	}
 }
 
-// silentConns are the connections that have sent no request yet. Shutdown itself waits up
-// to 10 s for an HTTP/2 client that says nothing after the TLS handshake.
-type silentConns struct {
-	mu    sync.Mutex
-	conns map[net.Conn]struct{}
-}
-
-func watchSilent(srv *http.Server) *silentConns {
-	silent := &silentConns{conns: make(map[net.Conn]struct{})}
+// watchSilent returns a function that closes the connections which have sent no request yet.
+// Shutdown waits up to 10 s for an HTTP/2 client that says nothing after the TLS handshake.
+func watchSilent(srv *http.Server) (closeSilent func()) {
+	var mu sync.Mutex
+	silent := make(map[net.Conn]bool)
 	hook := srv.ConnState
 	srv.ConnState = func(conn net.Conn, state http.ConnState) {
-		silent.mu.Lock()
-		if state == http.StateNew {
-			silent.conns[conn] = struct{}{}
-		} else {
-			delete(silent.conns, conn)
+		mu.Lock()
+		if delete(silent, conn); state == http.StateNew {
+			silent[conn] = true
 		}
-		silent.mu.Unlock()
+		mu.Unlock()
 		if hook != nil {
 			hook(conn, state)
 		}
 	}
-	return silent
-}
-
-func (s *silentConns) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for conn := range s.conns {
-		conn.Close()
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		for conn := range silent {
+			conn.Close()
+		}
 	}
 }

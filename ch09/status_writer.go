@@ -2,6 +2,7 @@ package ch09
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"io"
 	"net"
@@ -29,7 +30,6 @@ type StatusWriter struct {
 	http.ResponseWriter // the next writer inwards; also what Unwrap returns
 	status              int
 	bytes               int64
-	hijacked            bool
 }
 
 // NewStatusWriter wraps w.
@@ -40,13 +40,7 @@ func NewStatusWriter(w http.ResponseWriter) *StatusWriter {
 // Status returns the status that the client gets: the first final one written, or 200
 // if the handler wrote none, as net/http then sends.
 func (w *StatusWriter) Status() int {
-	switch {
-	case w.hijacked:
-		return http.StatusSwitchingProtocols
-	case w.status == 0:
-		return http.StatusOK
-	}
-	return w.status
+	return cmp.Or(w.status, http.StatusOK)
 }
 
 // Bytes returns how many bytes of content the handler wrote, without headers and framing.
@@ -98,7 +92,7 @@ func (w *StatusWriter) Flush() {
 func (w *StatusWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err == nil {
-		w.hijacked = true
+		w.status = http.StatusSwitchingProtocols
 	}
 	return conn, rw, err
 }

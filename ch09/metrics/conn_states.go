@@ -32,17 +32,14 @@ func (c *ConnStates) Watch(srv *http.Server) {
 func (c *ConnStates) set(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch state {
-	case http.StateClosed, http.StateHijacked:
-		delete(c.states, conn)
-		return
-	case http.StateNew:
-		c.accepted++
-	}
 	if c.states == nil {
-		c.states = map[net.Conn]http.ConnState{}
+		c.states = make(map[net.Conn]http.ConnState)
 	}
-	c.states[conn] = state
+	if c.states[conn] = state; state == http.StateNew {
+		c.accepted++
+	} else if state == http.StateClosed || state == http.StateHijacked {
+		delete(c.states, conn)
+	}
 }
 
 // ConnCounts is what ConnStates counts: connections accepted since the start, and those
@@ -70,6 +67,5 @@ func (c *ConnStates) Counts() ConnCounts {
 // String implements expvar.Var: a JSON object.
 func (c *ConnStates) String() string {
 	n := c.Counts()
-	return fmt.Sprintf(`{"accepted":%d,"new":%d,"active":%d,"idle":%d}`,
-		n.Accepted, n.New, n.Active, n.Idle)
+	return fmt.Sprintf(`{"accepted":%d,"new":%d,"active":%d,"idle":%d}`, n.Accepted, n.New, n.Active, n.Idle)
 }

@@ -66,22 +66,16 @@ func (m *Metrics) End(arrived, route string, status int, bytes int64, took time.
 func (m *Metrics) route(label string) *route {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if label == "" {
+	if label == "" || m.routes[label] == nil && len(m.routes) >= maxRoutes {
 		label = OtherRoute
 	}
-	r := m.routes[label]
-	if r == nil && len(m.routes) >= maxRoutes {
-		label = OtherRoute
-		r = m.routes[label]
+	if m.routes == nil {
+		m.routes = make(map[string]*route)
 	}
-	if r == nil {
-		if m.routes == nil {
-			m.routes = make(map[string]*route)
-		}
-		r = new(route)
-		m.routes[label] = r
+	if m.routes[label] == nil {
+		m.routes[label] = new(route)
 	}
-	return r
+	return m.routes[label]
 }
 
 // RouteMetrics are the counts of one route since the start, or of all.
@@ -141,36 +135,24 @@ func (r *RouteMetrics) Requests() int64 {
 
 // String implements expvar.Var: a JSON object with an object for each route.
 func (m *Metrics) String() string {
-	type latency struct {
-		Count int64   `json:"count"`
-		Mean  float64 `json:"mean_seconds"`
-		P50   float64 `json:"p50_seconds"`
-		P90   float64 `json:"p90_seconds"`
-		P99   float64 `json:"p99_seconds"`
-	}
-	of := func(s HistogramSnapshot) latency {
-		return latency{s.Count(), s.Mean().Seconds(), s.Quantile(0.5).Seconds(),
-			s.Quantile(0.9).Seconds(), s.Quantile(0.99).Seconds()}
-	}
-	type route struct {
-		Requests     int64   `json:"requests"`
-		InFlight     int64   `json:"in_flight"`
-		Switched     int64   `json:"switched_protocols"`
-		ClientErrors int64   `json:"client_errors"`
-		ServerErrors int64   `json:"server_errors"`
-		Bytes        int64   `json:"response_bytes"`
-		OK           latency `json:"latency_ok"`
-		ClientError  latency `json:"latency_client_error"`
-		ServerError  latency `json:"latency_server_error"`
-	}
-	routes := map[string]route{}
+	routes := map[string]any{}
 	for _, r := range m.Snapshot() {
-		routes[r.Route] = route{r.Requests(), r.InFlight, r.Switched, r.ClientError.Count(),
-			r.ServerError.Count(), r.Bytes, of(r.OK), of(r.ClientError), of(r.ServerError)}
+		routes[r.Route] = map[string]any{
+			"requests": r.Requests(), "in_flight": r.InFlight, "switched_protocols": r.Switched,
+			"client_errors": r.ClientError.Count(), "server_errors": r.ServerError.Count(),
+			"response_bytes": r.Bytes, "latency_ok": latency(r.OK),
+			"latency_client_error": latency(r.ClientError), "latency_server_error": latency(r.ServerError),
+		}
 	}
 	b, err := json.Marshal(routes) // sorts by key
 	if err != nil {
 		return "{}" // not reached: strings and finite numbers always marshal
 	}
 	return string(b)
+}
+
+func latency(s HistogramSnapshot) map[string]any {
+	return map[string]any{"count": s.Count(), "mean_seconds": s.Mean().Seconds(),
+		"p50_seconds": s.Quantile(0.5).Seconds(), "p90_seconds": s.Quantile(0.9).Seconds(),
+		"p99_seconds": s.Quantile(0.99).Seconds()}
 }

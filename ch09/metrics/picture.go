@@ -3,7 +3,6 @@ package metrics
 import (
 	"context"
 	"fmt"
-	"html/template"
 	"math"
 	"net/http"
 	"strconv"
@@ -45,30 +44,6 @@ func (p *Picture) Sample(ctx context.Context) {
 	}
 }
 
-// View is the picture, and the counts since the start by route, for an HTML template.
-type View struct {
-	Picture template.HTML // made of numbers only
-	Routes  []RouteView
-	Conns   ConnCounts
-}
-
-// RouteView is a route of a View. The durations are those of successes.
-type RouteView struct {
-	Route                    string
-	Requests, Client, Server int64
-	P50, P99                 string
-}
-
-// View returns what a page shows.
-func (p *Picture) View() View {
-	v := View{Picture: template.HTML(p.SVG()), Conns: p.Conns.Counts()}
-	for _, r := range p.Metrics.Snapshot() {
-		v.Routes = append(v.Routes, RouteView{r.Route, r.Requests(), r.ClientError.Count(),
-			r.ServerError.Count(), short(r.OK.Quantile(0.5)), short(r.OK.Quantile(0.99))})
-	}
-	return v
-}
-
 // ServeHTTP serves the drawing.
 func (p *Picture) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "image/svg+xml")
@@ -99,8 +74,8 @@ func (p *Picture) SVG() string {
 	numbers := [...]struct{ value, label string }{
 		{decimal(rate), "requests/s"},
 		{decimal(errors) + "%", "errors"},
-		{short(minute.OK.Quantile(0.5)), "p50"},
-		{short(minute.OK.Quantile(0.99)), "p99"},
+		{Short(minute.OK.Quantile(0.5)), "p50"},
+		{Short(minute.OK.Quantile(0.99)), "p99"},
 		{fmt.Sprint(now.InFlight), "in flight"},
 	}
 
@@ -168,8 +143,8 @@ func decimal(f float64) string {
 	return strconv.FormatFloat(math.Round(f*unit)/unit, 'f', -1, 64)
 }
 
-// short writes a duration with two digits, for people: 480µs, 1.2ms, 3.5s.
-func short(d time.Duration) string {
+// Short writes a duration for people, with two or three digits: 480µs, 1.2ms, 3.5s.
+func Short(d time.Duration) string {
 	switch {
 	case d == 0:
 		return "–"

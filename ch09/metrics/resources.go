@@ -63,18 +63,13 @@ func ReadResources() Resources {
 	}
 	metrics.Read(samples)
 	for i, s := range samples {
-		switch dst := into[i].dst.(type) {
-		case *uint64:
-			if s.Value.Kind() == metrics.KindUint64 {
-				*dst = s.Value.Uint64()
-			}
-		case *float64:
-			switch s.Value.Kind() {
-			case metrics.KindFloat64:
-				*dst = s.Value.Float64()
-			case metrics.KindFloat64Histogram:
-				*dst = histogramQuantile(s.Value.Float64Histogram(), 0.99)
-			}
+		switch v := s.Value; v.Kind() { // KindBad if this release has no such name
+		case metrics.KindUint64:
+			*into[i].dst.(*uint64) = v.Uint64()
+		case metrics.KindFloat64:
+			*into[i].dst.(*float64) = v.Float64()
+		case metrics.KindFloat64Histogram:
+			*into[i].dst.(*float64) = histogramQuantile(v.Float64Histogram(), 0.99)
 		}
 	}
 	r.Memory -= released

@@ -26,7 +26,8 @@ const maxFormBytes = 4 << 10 // 4 KiB
 //go:embed page.html
 var pageText string
 
-var pages = template.Must(template.New("page").Parse(pageText))
+var pages = template.Must(template.New("page").
+	Funcs(template.FuncMap{"short": metrics.Short}).Parse(pageText))
 
 // service is what the handlers share.
 type service struct {
@@ -109,12 +110,13 @@ func (s *service) page(w http.ResponseWriter, r *http.Request) {
 		Name    string
 		Proto   string
 		TLS     bool
-		Live    metrics.View
+		Live    view
 	}{Name: "friend", Proto: r.Proto, TLS: r.TLS != nil}
 
 	if r.Method == http.MethodPost {
 		const form = "application/x-www-form-urlencoded"
-		if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != form && r.ContentLength != 0 {
+		kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // an error leaves it empty
+		if kind != form && r.ContentLength != 0 {
 			w.Header().Set("Accept-Post", form)
 			http.Error(w, "send "+form, http.StatusUnsupportedMediaType)
 			return
@@ -133,7 +135,7 @@ func (s *service) page(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Link", "</assets/lighthouse.svg>; rel=preload; as=image")
 		w.WriteHeader(http.StatusEarlyHints)
 	}
-	data.Live = s.live.View()
+	data.Live = s.view()
 	render(w, "page", data)
 }
 
@@ -150,9 +152,20 @@ func formName(w http.ResponseWriter, r *http.Request) (string, error) {
 	return strings.ToValidUTF8(strings.TrimSpace(r.PostForm.Get("name")), "\uFFFD"), err
 }
 
+// view is what the page shows of the metrics.
+type view struct {
+	Picture template.HTML // made of numbers only
+	Routes  []metrics.RouteMetrics
+	Conns   metrics.ConnCounts
+}
+
+func (s *service) view() view {
+	return view{template.HTML(s.live.SVG()), s.live.Metrics.Snapshot(), s.live.Conns.Counts()}
+}
+
 // fragment is the part of the page that its script renews.
 func (s *service) fragment(w http.ResponseWriter, _ *http.Request) {
-	render(w, "live", s.live.View())
+	render(w, "live", s.view())
 }
 
 // render executes a template into memory first: an error can still be a 500 then, and the
