@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"network-programming-with-go/ch09"
 )
@@ -63,6 +64,30 @@ func TestRunClosesListener(t *testing.T) {
 				t.Errorf("after Run, Close = %v, want net.ErrClosed: it left the listener open", err)
 			}
 		})
+	}
+}
+
+// The limits are a promise: who needs others changes the fields.
+func TestNewServerLimits(t *testing.T) {
+	srv := ch09.NewServer("127.0.0.1:0", http.NotFoundHandler())
+	for _, tt := range []struct {
+		name      string
+		got, want any
+	}{
+		{"Addr", srv.Addr, "127.0.0.1:0"},
+		{"ReadHeaderTimeout", srv.ReadHeaderTimeout, 5 * time.Second},
+		{"ReadTimeout", srv.ReadTimeout, 30 * time.Second},
+		{"WriteTimeout", srv.WriteTimeout, time.Minute},
+		{"IdleTimeout", srv.IdleTimeout, 90 * time.Second},
+		{"MaxHeaderBytes", srv.MaxHeaderBytes, 65536},
+		{"SendPingTimeout", srv.HTTP2.SendPingTimeout, 20 * time.Second},
+		{"PingTimeout", srv.HTTP2.PingTimeout, time.Minute},
+		{"WriteByteTimeout", srv.HTTP2.WriteByteTimeout, time.Minute},
+		{"ShutdownGrace", ch09.ShutdownGrace, 20 * time.Second},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s = %v, want %v", tt.name, tt.got, tt.want)
+		}
 	}
 }
 

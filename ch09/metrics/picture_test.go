@@ -3,6 +3,7 @@ package metrics_test
 import (
 	"context"
 	"encoding/xml"
+	"fmt"
 	"io"
 	"net/http/httptest"
 	"strings"
@@ -106,4 +107,67 @@ func TestPictureNumbers(t *testing.T) {
 			t.Errorf("%v, %d errors: %s, want %s and %s in it", tt.took, tt.errors, svg, tt.p50, tt.want)
 		}
 	}
+}
+
+func TestShort(t *testing.T) {
+	for _, tt := range []struct {
+		d    time.Duration
+		want string
+	}{
+		{0, "–"}, {1, "0µs"}, {999_999, "999µs"}, {time.Millisecond, "1.0ms"}, {1250 * time.Microsecond, "1.2ms"},
+		{9900 * time.Microsecond, "9.9ms"}, {10 * time.Millisecond, "10ms"}, {10_500 * time.Microsecond, "10ms"},
+		{999 * time.Millisecond, "999ms"}, {time.Second, "1.0s"}, {3500 * time.Millisecond, "3.5s"}, {time.Hour, "3600.0s"},
+	} {
+		if got := metrics.Short(tt.d); got != tt.want {
+			t.Errorf("Short(%v) = %s, want %s", tt.d, got, tt.want)
+		}
+	}
+}
+
+// From 100 on a rate has no decimals, below it two.
+func TestPictureRate(t *testing.T) {
+	for _, tt := range []struct {
+		requests int // in two samples
+		want     string
+	}{{1, ">0.5<"}, {199, ">99.5<"}, {201, ">101<"}, {2001, ">1001<"}} {
+		synctest.Test(t, func(t *testing.T) {
+			p := &metrics.Picture{Metrics: new(metrics.Metrics), Conns: new(metrics.ConnStates)}
+			ctx, stop := context.WithCancel(t.Context())
+			go p.Sample(ctx)
+			time.Sleep(1500 * time.Millisecond)
+			for range tt.requests {
+				p.Metrics.End("", "", 200, 0, 0)
+			}
+			if svg := p.SVG(); !strings.Contains(svg, tt.want) {
+				t.Errorf("%d requests in 2 s: %.400s, want %s in it", tt.requests, svg, tt.want)
+			}
+			stop()
+			synctest.Wait()
+		})
+	}
+}
+
+// The whole of a picture without a request, for what else is drawn.
+func ExamplePicture() {
+	p := &metrics.Picture{Metrics: new(metrics.Metrics), Conns: new(metrics.ConnStates)}
+	fmt.Println(strings.ReplaceAll(p.SVG(), "><", ">\n<"))
+	// Output:
+	// <svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 360 186" role="img" font-family="system-ui, sans-serif" aria-label="Last minute: 0 requests, 0% errors, p50 –, p99 –, 0 in flight, 0 connections open">
+	// <text class="value" x="36" y="22" text-anchor="middle" font-size="17.5" font-weight="600" fill="#4a7fd4">0</text>
+	// <text class="label" x="36" y="41" text-anchor="middle" font-size="12.5" fill="#808890">requests/s</text>
+	// <text class="value" x="108" y="22" text-anchor="middle" font-size="17.5" font-weight="600" fill="#4a7fd4">0%</text>
+	// <text class="label" x="108" y="41" text-anchor="middle" font-size="12.5" fill="#808890">errors</text>
+	// <text class="value" x="180" y="22" text-anchor="middle" font-size="17.5" font-weight="600" fill="#4a7fd4">–</text>
+	// <text class="label" x="180" y="41" text-anchor="middle" font-size="12.5" fill="#808890">p50</text>
+	// <text class="value" x="252" y="22" text-anchor="middle" font-size="17.5" font-weight="600" fill="#4a7fd4">–</text>
+	// <text class="label" x="252" y="41" text-anchor="middle" font-size="12.5" fill="#808890">p99</text>
+	// <text class="value" x="324" y="22" text-anchor="middle" font-size="17.5" font-weight="600" fill="#4a7fd4">0</text>
+	// <text class="label" x="324" y="41" text-anchor="middle" font-size="12.5" fill="#808890">in flight</text>
+	// <path class="grid" d="M0 68.5H360" stroke="#808890" stroke-opacity=".28"/>
+	// <path class="grid" d="M0 114.5H360" stroke="#808890" stroke-opacity=".28"/>
+	// <path class="grid" d="M0 160.5H360" stroke="#808890" stroke-opacity=".28"/>
+	// <text class="label" x="2" y="64" font-size="11.5" fill="#808890">5/s</text>
+	// <text class="label" x="2" y="179" font-size="12.5" fill="#808890">60 s ago</text>
+	// <text class="label" x="358" y="179" text-anchor="end" font-size="12.5" fill="#808890">now</text>
+	// </svg>
 }
