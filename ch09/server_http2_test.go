@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -23,6 +24,7 @@ func http2Start(t *testing.T, handler http.Handler, hook func(net.Conn, http.Con
 	t.Helper()
 	srv := ch09.NewServer("", handler)
 	srv.ConnState = hook
+	srv.ErrorLog = log.New(io.Discard, "", 0) // tells of the clients that are given up
 	srv.Protocols = new(http.Protocols)
 	srv.Protocols.SetUnencryptedHTTP2(true)
 	l := memory.Listen()
@@ -161,6 +163,7 @@ func TestHTTP2SilentAfterTLS(t *testing.T) {
 	defer ts.Close()
 	synctest.Test(t, func(t *testing.T) {
 		srv := ch09.NewServer("", http.NotFoundHandler())
+		srv.ErrorLog = log.New(io.Discard, "", 0) // tells of the client that is given up
 		srv.TLSConfig = &tls.Config{Certificates: ts.TLS.Certificates}
 		l := memory.Listen()
 		ctx, cancel := context.WithCancel(t.Context())
