@@ -1,14 +1,14 @@
 package metrics
 
 import (
-	"encoding/json"
 	"math"
 	"runtime/metrics"
 )
 
 // Resources are the process's own resources by the USE method: utilization (how much is
 // in use), saturation (what has to wait) and errors. They come from runtime/metrics, whose
-// names are given with each field. Other processes of the machine are not in them.
+// names are given with each field. Other processes of the machine are not in them. For
+// expvar use expvar.Func, which reads them each time.
 type Resources struct {
 	// CPU. Utilization: /sched/goroutines/running:goroutines of
 	// /sched/gomaxprocs:threads. Saturation: /sched/goroutines/runnable:goroutines, and
@@ -74,15 +74,6 @@ func ReadResources() Resources {
 	}
 	r.Memory -= released
 	return r
-}
-
-// String implements expvar.Var: a JSON object.
-func (r Resources) String() string {
-	b, err := json.Marshal(r)
-	if err != nil {
-		return "{}" // not reached: every value is a finite number
-	}
-	return string(b)
 }
 
 // histogramQuantile returns the upper bound of the bucket that holds the quantile, or

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	_ "embed"
 	"expvar"
@@ -60,15 +59,17 @@ func (s *service) handler(site fs.FS, log *slog.Logger) http.Handler {
 	mux.Handle("GET /static/", http.StripPrefix("/static",
 		ch09.Chain(ch09.FileServer(site), revalidate, ch09.RestrictPrefix("."))))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		io.WriteString(w, "ok\n") // error: the client has gone away
+		send(w, "text/plain; charset=utf-8", "ok\n")
 	})
 	mux.Handle("GET /readyz", &s.ready)
-	mux.Handle("GET /debug/vars", varsHandler(map[string]expvar.Var{
-		"http":        s.live.Metrics,
-		"connections": s.live.Conns,
-		"use":         expvar.Func(func() any { return metrics.ReadResources() }),
-	}))
+	// expvar.Handler would also show the command line, with the paths of the keys.
+	vars := new(expvar.Map)
+	vars.Set("http", s.live.Metrics)
+	vars.Set("connections", s.live.Conns)
+	vars.Set("use", expvar.Func(func() any { return metrics.ReadResources() }))
+	mux.HandleFunc("GET /debug/vars", func(w http.ResponseWriter, _ *http.Request) {
+		send(w, "application/json; charset=utf-8", vars.String())
+	})
 
 	return ch09.Chain(mux,
 		ch09.Measure(s.live.Metrics, mux), // outermost: refusals are measured and logged too,
@@ -89,28 +90,12 @@ func revalidate(next http.Handler) http.Handler {
 	})
 }
 
-// varsHandler is expvar.Handler for variables that are not published globally. That one
-// would also show the command line, with the paths of the keys.
-func varsHandler(vars map[string]expvar.Var) http.Handler {
-	all := new(expvar.Map)
-	for name, v := range vars {
-		all.Set(name, v)
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-store")
-		io.WriteString(w, all.String()) // error: the client has gone away
-	})
-}
-
 // page shows the page, and greets the name in a posted form.
 func (s *service) page(w http.ResponseWriter, r *http.Request) {
 	data := struct {
-		Greeted bool
-		Name    string
-		Proto   string
-		TLS     bool
-		Live    view
+		Greeted, TLS bool
+		Name, Proto  string
+		Live         view
 	}{Name: "friend", Proto: r.Proto, TLS: r.TLS != nil}
 
 	if r.Method == http.MethodPost {
@@ -168,16 +153,20 @@ func (s *service) fragment(w http.ResponseWriter, _ *http.Request) {
 	render(w, "live", s.view())
 }
 
-// render executes a template into memory first: an error can still be a 500 then, and the
-// response has a length.
+// render executes a template into memory first: an error can still be a 500 then.
 func render(w http.ResponseWriter, name string, data any) {
-	var page bytes.Buffer
+	var page strings.Builder
 	if err := pages.ExecuteTemplate(&page, name, data); err != nil {
 		http.Error(w, "cannot make the page", http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Length", strconv.Itoa(page.Len()))
+	send(w, "text/html; charset=utf-8", page.String())
+}
+
+// send sends what changes from request to request, and so is not to be stored.
+func send(w http.ResponseWriter, kind, text string) {
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.Header().Set("Cache-Control", "no-store")
-	page.WriteTo(w) // error: the client has gone away
+	io.WriteString(w, text) // error: the client has gone away
 }
