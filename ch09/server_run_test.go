@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"testing"
@@ -98,10 +99,11 @@ func TestRunSilentConnection(t *testing.T) {
 func TestRunCutsOffAfterGrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := memory.Listen()
-		cut := make(chan struct{})
+		cut, release := make(chan struct{}), make(chan struct{})
 		srv := ch09.NewServer("", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()
 			close(cut)
+			<-release // and does not return
 		}))
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -121,7 +123,32 @@ func TestRunCutsOffAfterGrace(t *testing.T) {
 		if got := time.Since(start); got != ch09.ShutdownGrace {
 			t.Errorf("Run returned after %v, want %v", got, ch09.ShutdownGrace)
 		}
-		<-cut // the handler is told
+		<-cut // the handler could notice
+		conn.SetReadDeadline(time.Now().Add(time.Second)) // cannot fail: conn is open
+		if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("read after Run = %v, want io.EOF: the connection is closed", err)
+		}
+		close(release)
+	})
+}
+
+// If the listener fails, the connections that it made are closed too.
+func TestRunServingFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := memory.Listen()
+		ran := make(chan error, 1)
+		go func() { ran <- ch09.Run(t.Context(), ch09.NewServer("", http.NotFoundHandler()), l) }()
+		conn := l.Dial(t)
+		defer conn.Close()
+		synctest.Wait()
+		l.Close()
+		if err := <-ran; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Run = %v, want net.ErrClosed", err)
+		}
+		conn.SetReadDeadline(time.Now().Add(time.Second)) // cannot fail: conn is open
+		if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("read after Run = %v, want io.EOF: the connection is closed", err)
+		}
 	})
 }
 
