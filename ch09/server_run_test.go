@@ -123,7 +123,7 @@ func TestRunCutsOffAfterGrace(t *testing.T) {
 		if got := time.Since(start); got != ch09.ShutdownGrace {
 			t.Errorf("Run returned after %v, want %v", got, ch09.ShutdownGrace)
 		}
-		<-cut // the handler could notice
+		<-cut                                             // the handler could notice
 		conn.SetReadDeadline(time.Now().Add(time.Second)) // cannot fail: conn is open
 		if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
 			t.Errorf("read after Run = %v, want io.EOF: the connection is closed", err)
