@@ -33,6 +33,36 @@ func TestResources(t *testing.T) {
 	}
 }
 
+// The 99th percentile of the runtime's own histogram: the end of the bucket in which it is.
+func TestResourcesSchedP99(t *testing.T) {
+	read := func() float64 {
+		sample := []runtimemetrics.Sample{{Name: "/sched/latencies:seconds"}}
+		runtimemetrics.Read(sample)
+		h := sample[0].Value.Float64Histogram()
+		var total, above uint64
+		for _, n := range h.Counts {
+			total += n
+		}
+		for i := len(h.Counts) - 1; i >= 0; i-- { // from the slowest: 1 % are above
+			if above += h.Counts[i]; float64(above) > 0.01*float64(total) {
+				return h.Buckets[i+1]
+			}
+		}
+		return 0
+	}
+	for range 100 {
+		before, got, after := read(), metrics.ReadResources().SchedP99, read()
+		if before == after { // nothing moved in between
+			t.Logf("99 %% of the goroutines waited at most %v s", got)
+			if got != before {
+				t.Errorf("SchedP99 = %v, want %v", got, before)
+			}
+			return
+		}
+	}
+	t.Skip("the scheduler's latencies move too fast to compare")
+}
+
 func TestResourcesNamesExist(t *testing.T) {
 	known := map[string]bool{}
 	for _, d := range runtimemetrics.All() {
