@@ -39,16 +39,15 @@ func TestResourcesSchedP99(t *testing.T) {
 		sample := []runtimemetrics.Sample{{Name: "/sched/latencies:seconds"}}
 		runtimemetrics.Read(sample)
 		h := sample[0].Value.Float64Histogram()
-		var total, above uint64
+		var total, slower uint64
 		for _, n := range h.Counts {
 			total += n
 		}
-		for i := len(h.Counts) - 1; i >= 0; i-- { // from the slowest: 1 % are above
-			if above += h.Counts[i]; float64(above) > 0.01*float64(total) {
-				return h.Buckets[i+1]
-			}
+		i := len(h.Counts) - 1
+		for ; i > 0 && float64(total-slower-h.Counts[i]) >= 0.99*float64(total); i-- {
+			slower += h.Counts[i] // 99 % are still below this bucket
 		}
-		return 0
+		return h.Buckets[i+1]
 	}
 	for range 100 {
 		before, got, after := read(), metrics.ReadResources().SchedP99, read()
