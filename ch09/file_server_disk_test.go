@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"network-programming-with-go/ch09"
+	"network-programming-with-go/ch09/internal/leak"
 )
 
 // diskServer serves a new directory, which it returns too.
@@ -58,6 +59,7 @@ func diskGet(t *testing.T, h http.Handler, path string, header ...string) (statu
 
 // A date has seconds, and a file may change twice in one. Dates can also go back.
 func TestFileServerValidators(t *testing.T) {
+	leak.Check(t)
 	h, dir := diskServer(t)
 	then := time.Date(2026, 1, 2, 3, 4, 5, 100_000_000, time.UTC)
 	diskWrite(t, dir, "a.txt", "old text", then)
@@ -104,6 +106,7 @@ func TestFileServerValidators(t *testing.T) {
 // A file that was written a moment ago may change again within one tick of the file
 // system's clock. Its ETag is good for a whole response and not for putting parts together.
 func TestFileServerFreshFile(t *testing.T) {
+	leak.Check(t)
 	h, dir := diskServer(t)
 	diskWrite(t, dir, "a.txt", "old text", time.Now())
 	_, _, header := diskGet(t, h, "/a.txt")
@@ -120,6 +123,7 @@ func TestFileServerFreshFile(t *testing.T) {
 }
 
 func TestFileServerDirectory(t *testing.T) {
+	leak.Check(t)
 	h, dir := diskServer(t)
 	diskWrite(t, dir, "notes.txt", "0123456789", time.Now().Add(-time.Hour))
 	diskWrite(t, dir, "../outside.txt", "secret", time.Now())
@@ -149,6 +153,7 @@ func TestFileServerDirectory(t *testing.T) {
 }
 
 func TestDirFS(t *testing.T) {
+	leak.Check(t)
 	root, err := os.OpenRoot(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

@@ -12,11 +12,13 @@ import (
 	"testing"
 
 	"network-programming-with-go/ch09"
+	"network-programming-with-go/ch09/internal/leak"
 )
 
 // Opening a FIFO waits for a writer: a request for one would never end. Not even one that
 // takes the place of a file between Stat and Open may block.
 func TestFileServerFIFO(t *testing.T) {
+	leak.Check(t)
 	dir := t.TempDir()
 	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
 		t.Skipf("no FIFO here: %v", err)

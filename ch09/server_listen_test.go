@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"network-programming-with-go/ch09"
+	"network-programming-with-go/ch09/internal/leak"
 )
 
 func listenLocal(t *testing.T) net.Listener {
@@ -29,6 +30,7 @@ func listenLocal(t *testing.T) net.Listener {
 
 // Run owns its listener: whatever happens, nobody can accept from it afterwards.
 func TestRunClosesListener(t *testing.T) {
+	leak.Check(t)
 	noCertificate := &tls.Config{}
 	for _, tt := range []struct {
 		name   string
@@ -93,6 +95,7 @@ func TestNewServerLimits(t *testing.T) {
 
 // A server that was stopped serves nothing more. Run must not report that as success.
 func TestRunTwice(t *testing.T) {
+	leak.Check(t)
 	for _, tt := range []struct {
 		name string
 		stop func(t *testing.T, srv *http.Server)
@@ -120,6 +123,7 @@ func TestRunTwice(t *testing.T) {
 
 // Run adds to what the caller has set: its BaseContext and its ConnState hook go on.
 func TestRunKeepsHooks(t *testing.T) {
+	leak.Check(t)
 	type key struct{}
 	states := make(chan http.ConnState, 10)
 	got := make(chan any, 1)
@@ -164,6 +168,7 @@ func (l listenBadClose) Close() error {
 
 // Shutdown passes on what Close of the listener says. No request was cut off by that.
 func TestRunListenerCannotClose(t *testing.T) {
+	leak.Check(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	srv := ch09.NewServer("", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { cancel() }))
 	l := listenLocal(t)
@@ -181,6 +186,7 @@ func TestRunListenerCannotClose(t *testing.T) {
 }
 
 func TestRunOverTCPAndTLS(t *testing.T) {
+	leak.Check(t)
 	ts := httptest.NewTLSServer(nil) // for its certificate and a client that trusts it
 	defer ts.Close()
 	for _, tt := range []struct {
