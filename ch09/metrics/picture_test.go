@@ -103,8 +103,9 @@ func TestPictureNumbers(t *testing.T) {
 			p.Metrics.End("", "", status, 0, tt.took)
 		}
 		svg := p.SVG()
-		if !strings.Contains(svg, tt.p50) || !strings.Contains(svg, tt.want) {
-			t.Errorf("%v, %d errors: %s, want %s and %s in it", tt.took, tt.errors, svg, tt.p50, tt.want)
+		rate := fmt.Sprintf(">%d</text>", tt.requests) // without a sample: as if in one second
+		if !strings.Contains(svg, tt.p50) || !strings.Contains(svg, tt.want) || !strings.Contains(svg, rate) {
+			t.Errorf("%v, %d errors: %s, want %s, %s and %s in it", tt.took, tt.errors, svg, tt.p50, tt.want, rate)
 		}
 	}
 }
