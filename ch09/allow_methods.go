@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// AllowMethods returns middleware that lets the named methods through and answers 405
-// with Allow (RFC 9110, section 15.5.6) to the rest, whose requests never reach the next
-// handler. GET brings HEAD (section 9.1 wants both). Names are case-sensitive.
+// AllowMethods returns middleware that passes requests with the named methods on, and
+// answers all others 405 with Allow (RFC 9110, section 15.5.6). GET includes HEAD
+// (section 9.1 wants both). Names are case-sensitive.
 //
-// Use it around a whole service to refuse what none of its handlers should see: TRACE,
-// which echoes cookies back (section 9.3.8), or CONNECT. Per route, [http.ServeMux]
-// patterns with methods do the same. The request "OPTIONS *" is answered by net/http
-// itself unless http.Server's DisableGeneralOptionsHandler is set.
+// Use it around a whole service to refuse what no handler should see: TRACE, which echoes
+// cookies back (section 9.3.8), or CONNECT. Per route, patterns of [http.ServeMux] with
+// methods do the same. net/http itself answers "OPTIONS *", unless http.Server's
+// DisableGeneralOptionsHandler is set.
 func AllowMethods(methods ...string) func(http.Handler) http.Handler {
 	allowed := slices.Clone(methods)
 	if slices.Contains(allowed, http.MethodGet) {
@@ -28,7 +28,7 @@ func AllowMethods(methods ...string) func(http.Handler) http.Handler {
 			if !slices.Contains(allowed, r.Method) {
 				w.Header().Set("Allow", header)
 				http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
-				return // without it the client reads 405 and the handler runs all the same
+				return // without it the client reads 405, but the handler runs
 			}
 			next.ServeHTTP(w, r)
 		})

@@ -10,8 +10,8 @@ import (
 	"network-programming-with-go/ch09"
 )
 
-// chainTrace is middleware that notes when the request comes by and when the answer does.
-func chainTrace(trace *[]string, name string) func(http.Handler) http.Handler {
+// chainTrace is middleware that notes when the request passes and when the response does.
+func chainTrace(trace *[]string, name string) ch09.Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			*trace = append(*trace, name+" in")
@@ -27,12 +27,12 @@ func TestChainOrder(t *testing.T) {
 		trace = append(trace, "handler")
 	})
 	for _, tt := range []struct {
-		middleware []func(http.Handler) http.Handler
+		middleware []ch09.Middleware
 		want       []string
 	}{
 		{nil, []string{"handler"}},
 		{
-			[]func(http.Handler) http.Handler{chainTrace(&trace, "a"), chainTrace(&trace, "b")},
+			[]ch09.Middleware{chainTrace(&trace, "a"), chainTrace(&trace, "b")},
 			[]string{"a in", "b in", "handler", "b out", "a out"},
 		},
 	} {
@@ -57,7 +57,7 @@ func TestChainCostsNothing(t *testing.T) {
 
 func ExampleChain() {
 	hello := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { fmt.Println("hello") })
-	say := func(text string) func(http.Handler) http.Handler {
+	say := func(text string) ch09.Middleware {
 		return func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				fmt.Println(text)

@@ -7,117 +7,176 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"os"
+	"net/url"
 	"path"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
-// A file may take fileBaseTime and a second more for each minFileRate bytes.
-const (
-	fileBaseTime = 60 * time.Second
-	minFileRate  = 32 << 10 // 32 KiB a second
-)
+// Copy with: progress.go.
 
-// FileServer serves the regular files of fsys, as http.FileServerFS does with its ranges
-// (RFC 9110, section 14), conditional requests (section 13) and redirects to
-// index.html's directory, and with these differences:
+// FileServer serves the regular files of fsys as http.FileServerFS does, with ranges
+// (RFC 9110, section 14), conditional requests (section 13) and redirects, but:
 //
-//   - A directory without index.html is 404, not a list of all names in it.
-//   - So is what is not a regular file: opening a FIFO would block for ever.
-//   - A file without modification time, as in embed.FS, gets an ETag made of its
-//     content, computed once; without one each visit transfers the file again, as it does
-//     for a file of 1970-01-01, which to net/http is no time either.
-//   - The write deadline moves with the size of the file, down to 32 KiB a second, so
-//     that a server's WriteTimeout does not cut long downloads. Use it on a server
-//     that has one.
-//   - An *os.File reaches the connection as such, so that the kernel can send it
-//     (sendfile); behind http.FS, and so http.FileServerFS, each byte is copied.
+//   - A directory without index.html, a FIFO and a device are 404.
+//   - Other errors are not: 403, 503 with Retry-After if resources ran out, or 500.
+//   - Files have an ETag, and a date alone never splices versions: see validators.
+//   - A slow download goes on while the client reads: see ProgressWriter.
+//   - An *os.File is sent by the kernel (sendfile); http.FileServerFS copies each byte.
 //
-// For a directory on disk pass the FS of an os.Root: symbolic links do not lead out of
-// it, as they do out of os.DirFS and http.Dir. Files of fsys without time must not
-// change. To hide dot files wrap it in RestrictPrefix.
-func FileServer(fsys fs.FS) http.Handler {
-	files := http.FileServer(visibleFiles{fsys})
-	var etags sync.Map // name to ETag; only names of files that exist get in
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
-		if strings.HasSuffix(r.URL.Path, "/") {
-			name = path.Join(name, "index.html")
-		} else if path.Base(name) == "index.html" {
-			name = "" // FileServerFS redirects it to its directory
-		}
-		if info, err := fs.Stat(fsys, name); err == nil && info.Mode().IsRegular() {
-			if info.ModTime().IsZero() {
-				tag, ok := etags.Load(name)
-				if !ok {
-					if tag, err = contentETag(fsys, name); err == nil {
-						etags.Store(name, tag)
-					}
-				}
-				if err == nil {
-					w.Header().Set("ETag", tag.(string))
-				}
-			}
-			seconds := min(info.Size()/minFileRate, 1<<32) // or a Duration overflows
-			limit := fileBaseTime + time.Duration(seconds)*time.Second
-			// An error means a writer without deadlines: then there is none to move.
-			http.NewResponseController(w).SetWriteDeadline(time.Now().Add(limit))
-		}
-		files.ServeHTTP(w, r)
-	})
+// Pass DirFS for a directory on disk. Files without a modification time, as in embed.FS,
+// must not change. To hide dot files put RestrictPrefix around it.
+func FileServer(fsys fs.FS) http.Handler { return &fileServer{fsys: fsys} }
+
+type fileServer struct {
+	fsys fs.FS
+	tags sync.Map // ETags by name, of files without a time; there are as many as files
 }
 
-// contentETag is a strong validator: equal for equal bytes, whatever the build.
-func contentETag(fsys fs.FS, name string) (string, error) {
-	f, err := fsys.Open(name)
-	if err != nil {
-		return "", err
+func (s *fileServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	asked := "/" + strings.TrimPrefix(r.URL.Path, "/")
+	if strings.HasSuffix(asked, "/index.html") {
+		redirect(w, r, "./")
+		return
 	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return `"` + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12]) + `"`, nil
-}
-
-// visibleFiles shows regular files, and directories that have an index.html.
-type visibleFiles struct{ fsys fs.FS }
-
-func (v visibleFiles) Open(name string) (http.File, error) {
-	if name = strings.TrimPrefix(name, "/"); name == "" {
+	name := strings.TrimPrefix(path.Clean(asked), "/") // Clean never leads above "/"
+	if name == "" {
 		name = "."
 	}
-	info, err := fs.Stat(v.fsys, name) // before opening: that may block
-	if errors.Is(err, fs.ErrPermission) {
-		return nil, err // 403; all else is 404, also a link that leads out of an os.Root
-	}
+	f, info, err := s.open(name)
 	isDir := err == nil && info.IsDir()
 	if isDir {
-		info, err = fs.Stat(v.fsys, path.Join(name, "index.html"))
+		f.Close() // read only: nothing to lose
+		name = path.Join(name, "index.html")
+		f, info, err = s.open(name)
 	}
-	if err != nil || !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-	}
-	if isDir {
-		f, err := http.FS(v.fsys).Open(name)
-		return unlistedDir{f}, err
-	}
-	f, err := v.fsys.Open(name)
 	if err != nil {
-		return nil, err
+		fileError(w, r, err)
+		return
 	}
-	if osFile, ok := f.(*os.File); ok {
-		return osFile, nil // as it is: a wrapper would hide it from sendfile
+	defer f.Close()
+	if !info.Mode().IsRegular() {
+		fileError(w, r, fs.ErrNotExist)
+		return
 	}
-	f.Close() // read only: nothing to lose
-	return http.FS(v.fsys).Open(name)
+	if base := path.Base(asked); isDir != strings.HasSuffix(asked, "/") {
+		if isDir {
+			redirect(w, r, base+"/")
+		} else {
+			redirect(w, r, "../"+base)
+		}
+		return
+	}
+
+	content, ok := f.(io.ReadSeeker)
+	if !ok { // ranges need Seek
+		fileError(w, r, errors.ErrUnsupported)
+		return
+	}
+	if r, err = s.validators(w, r, name, info, content); err != nil {
+		fileError(w, r, err)
+		return
+	}
+	http.ServeContent(ProgressWriter{w}, r, name, info.ModTime(), content)
 }
 
-// unlistedDir is a directory whose index.html net/http opens next. Where that fails, for
-// want of descriptors or of permission, net/http would list all names instead.
-type unlistedDir struct{ http.File }
+// open returns a regular file or a directory, and what it is: of the open file, since the
+// name may mean another one by now. The caller closes it.
+func (s *fileServer) open(name string) (fs.File, fs.FileInfo, error) {
+	if fsys, ok := s.fsys.(fs.StatFS); ok { // ask first: to open a FIFO may block
+		info, err := fsys.Stat(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !info.Mode().IsRegular() && !info.IsDir() {
+			return nil, nil, fs.ErrNotExist
+		}
+	}
+	f, err := s.fsys.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close() // read only: nothing to lose
+		return nil, nil, err
+	}
+	return f, info, nil
+}
 
-func (unlistedDir) Readdir(int) ([]fs.FileInfo, error) { return nil, fs.ErrPermission }
+// validators sets the ETag: of the time in nanoseconds and the size, or of the content if
+// there is no time. It is weak for a file younger than a second, which may change again
+// within one tick of the file system's clock (section 8.8.1); weak ones never match If-Range.
+//
+// Dates have seconds and are weaker still. Of the request that it returns, If-Range with a
+// date is not honored: each file has an ETag for that. If-Modified-Since is honored only
+// if it is the file's time: a backup that was put back is older, and changed.
+func (s *fileServer) validators(w http.ResponseWriter, r *http.Request, name string,
+	info fs.FileInfo, content io.ReadSeeker) (*http.Request, error) {
+	modified := info.ModTime()
+	switch {
+	case modified.IsZero():
+		tag, ok := s.tags.Load(name)
+		if !ok {
+			hash := sha256.New()
+			if _, err := io.Copy(hash, content); err != nil {
+				return r, err
+			} // ServeContent seeks to the start
+			tag = `"` + base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:12]) + `"`
+			s.tags.Store(name, tag)
+		}
+		w.Header().Set("ETag", tag.(string))
+	case modified.Equal(time.Unix(0, 0)):
+		// Set by tools that leave the time out, so the file may have changed.
+	default:
+		tag := `"` + strconv.FormatInt(modified.UnixNano(), 36) + "-" + strconv.FormatInt(info.Size(), 36) + `"`
+		if time.Since(modified) < time.Second {
+			tag = "W/" + tag
+		}
+		w.Header().Set("ETag", tag)
+	}
+
+	ifRange, since := r.Header.Get("If-Range"), r.Header.Get("If-Modified-Since")
+	byDate := ifRange != "" && !strings.HasSuffix(ifRange, `"`)
+	otherDate := since != "" && since != modified.UTC().Format(http.TimeFormat)
+	if byDate || otherDate {
+		r = r.Clone(r.Context()) // a handler must not change its request
+		if byDate {
+			r.Header.Del("Range")
+		}
+		if otherDate {
+			r.Header.Del("If-Modified-Since")
+		}
+	}
+	return r, nil
+}
+
+// redirect is relative, as http.StripPrefix may have hidden a part of the path.
+func redirect(w http.ResponseWriter, r *http.Request, to string) {
+	u := url.URL{Path: to, RawQuery: r.URL.RawQuery}
+	w.Header().Set("Location", u.String()) // http.Redirect would make it absolute
+	w.WriteHeader(http.StatusMovedPermanently)
+}
+
+// fileError tells "does not exist" from "cannot tell": caches and crawlers believe a 404.
+func fileError(w http.ResponseWriter, r *http.Request, err error) {
+	is := func(targets ...error) bool {
+		return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+	}
+	switch {
+	case is(fs.ErrNotExist, fs.ErrInvalid, syscall.ENOTDIR, syscall.ENAMETOOLONG, syscall.ELOOP,
+		syscall.EINVAL): // no file can have such a name
+		http.NotFound(w, r)
+	case is(fs.ErrPermission):
+		http.Error(w, "forbidden", http.StatusForbidden)
+	case is(syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EAGAIN):
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, "try again later", http.StatusServiceUnavailable)
+	default:
+		http.Error(w, "cannot read the file", http.StatusInternalServerError)
+	}
+}

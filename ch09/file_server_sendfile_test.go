@@ -13,7 +13,7 @@ import (
 	"network-programming-with-go/ch09"
 )
 
-const sendfileSize = 1 << 20
+const sendfileSize = 3<<20 + 5 // several parts of ProgressWriter
 
 func sendfileRoot(tb testing.TB) *os.Root {
 	tb.Helper()
@@ -62,9 +62,10 @@ func TestFileServerKeepsSendfile(t *testing.T) {
 	}{
 		{"http.FileServer(http.Dir)", http.FileServer(http.Dir(root.Name())), true},
 		{"http.FileServerFS", http.FileServerFS(root.FS()), false},
-		{"FileServer", ch09.FileServer(root.FS()), true},
-		{"FileServer in middleware", ch09.Chain(ch09.FileServer(root.FS()), new(ch09.Metrics).Middleware,
-			func(h http.Handler) http.Handler { return ch09.RestrictPrefix(".", h) }), true},
+		{"FileServer", ch09.FileServer(ch09.DirFS(root)), true},
+		{"FileServer of os.Root's own FS", ch09.FileServer(root.FS()), true},
+		{"FileServer in middleware", ch09.Chain(ch09.FileServer(ch09.DirFS(root)), ch09.LogRequests(nil),
+			ch09.CloseUnread, ch09.RestrictPrefix(".")), true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var file atomic.Bool
@@ -96,7 +97,7 @@ func BenchmarkFileServer(b *testing.B) {
 		h    http.Handler
 	}{
 		{"http.FileServerFS", http.FileServerFS(root.FS())},
-		{"FileServer", ch09.FileServer(root.FS())},
+		{"FileServer", ch09.FileServer(ch09.DirFS(root))},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			ts := httptest.NewServer(bb.h)

@@ -1,58 +1,78 @@
 package ch09
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Copy with: status_writer.go.
 
-// LogRequests returns middleware that writes one entry to log after each request: at
-// level Error if the status is 500 or above or the handler panicked, else at Info. The
-// entry has method, path, route (the pattern of http.ServeMux that matched), status,
-// bytes of content, duration and the peer's address. The query is left out: it may
-// carry what must not be kept. Text from the client is quoted by slog's handlers, so
-// that no request can forge an entry. A nil log discards.
+// maxLogText bounds the method and the path in a log entry.
+const maxLogText = 1 << 10 // 1 KiB
+
+// LogRequests returns middleware that writes one entry to log after each request: method,
+// path, what Observe tells of it, and the peer's address. The level is Error for a status
+// from 500 on, Warn for a client that left, else Info. A hijacked connection has no
+// duration. The query is left out: it may be secret. A nil log discards.
 //
-// A panic is noted and goes on to the server, which ends the connection. The route is
-// known only if every middleware between hands on the same *http.Request: one that
-// calls r.WithContext hides it.
+// Text from the client is cut at 1 KiB, and what a terminal would obey is escaped, so that
+// no request can forge an entry. The route is known only if all middleware between hands
+// on the same *http.Request; r.WithContext makes another.
 func LogRequests(log *slog.Logger) func(http.Handler) http.Handler {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			start := time.Now()
-			path := r.URL.Path // the next handler may change r.URL
-			sw := NewStatusWriter(w)
-			returned := false
-			defer func() {
-				level, status := slog.LevelInfo, sw.Status()
-				if !returned {
-					status = http.StatusInternalServerError // the answer is cut off, or never began
-				}
-				if status >= 500 {
+			method, path := r.Method, r.URL.Path // the next handler may change them
+			Observe(next, w, r, func(o Outcome) {
+				level := slog.LevelInfo
+				if o.Status >= 500 {
 					level = slog.LevelError
+				} else if o.Status == StatusClientClosed {
+					level = slog.LevelWarn
 				}
-				route := r.Pattern
-				if r.Method == http.MethodConnect && !strings.HasPrefix(route, "CONNECT ") {
-					route = "" // of one that ServeMux redirects it may be the path
+				duration := slog.Duration("duration", o.Duration)
+				if o.Status == http.StatusSwitchingProtocols {
+					duration = slog.Attr{} // handlers leave out an empty one
 				}
 				log.LogAttrs(r.Context(), level, "request",
-					slog.String("method", r.Method),
-					slog.String("path", path),
-					slog.String("route", route),
-					slog.Int("status", status),
-					slog.Int64("bytes", sw.Bytes()),
-					slog.Duration("duration", time.Since(start)),
+					slog.String("method", logText(method)),
+					slog.String("path", logText(path)),
+					slog.String("route", o.Route),
+					slog.Int("status", o.Status),
+					slog.Int64("bytes", o.Bytes),
+					duration,
 					slog.String("peer", r.RemoteAddr),
-					slog.Bool("panicked", !returned))
-			}()
-			next.ServeHTTP(sw, r)
-			returned = true
+					slog.Bool("panicked", o.Panicked))
+			})
 		})
 	}
+}
+
+// logText returns text that is safe to log: cut at maxLogText, with control and format
+// characters from U+007F on (C1, bidi) and broken UTF-8 escaped. Both handlers of slog
+// escape those below, but only TextHandler these.
+func logText(text string) string {
+	plain := func(c rune) bool { return c < 0x7f || c != utf8.RuneError && unicode.IsPrint(c) }
+	if len(text) <= maxLogText && !strings.ContainsFunc(text, func(c rune) bool { return !plain(c) }) {
+		return text
+	}
+	var b strings.Builder
+	for i, c := range text {
+		if b.Len() >= maxLogText {
+			fmt.Fprintf(&b, "... (%d bytes cut)", len(text)-i)
+			break
+		}
+		if plain(c) {
+			b.WriteRune(c)
+		} else {
+			fmt.Fprintf(&b, `\u%04x`, c)
+		}
+	}
+	return b.String()
 }

@@ -2,6 +2,7 @@ package ch09_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -43,6 +44,7 @@ func TestLogRequests(t *testing.T) {
 			"level": "ERROR", "method": "POST", "status": 502., "panicked": false}},
 		{"panic", "GET", "/panic", map[string]any{
 			"level": "ERROR", "route": "/panic", "status": 500., "panicked": true}},
+		{"HEAD", "HEAD", "/item/7", map[string]any{"status": 200., "bytes": 0.}},
 		{"forged line", "GET", "/a%0Alevel=ERROR%20msg=forged", map[string]any{
 			"path": "/a\nlevel=ERROR msg=forged", "status": 404.}},
 	} {
@@ -80,7 +82,9 @@ func TestLogRequests(t *testing.T) {
 }
 
 // http.MaxBytesHandler hands on a copy of the request, and the mux tells that copy which
+
 // pattern matched. Bound bodies in the handlers, or put it inside of the mux.
+
 func TestLogRequestsRouteHidden(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -105,6 +109,7 @@ func TestLogRequestsRouteHidden(t *testing.T) {
 }
 
 // The route of a CONNECT that ServeMux redirects would be the path that the client chose.
+
 func TestLogRequestsConnect(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/{item}/", func(http.ResponseWriter, *http.Request) {})
@@ -121,6 +126,40 @@ func TestLogRequestsNil(t *testing.T) {
 	ch09.LogRequests(nil)(requestLogMux()).ServeHTTP(rec, httptest.NewRequest("GET", "/fail", nil))
 	if rec.Code != http.StatusBadGateway {
 		t.Errorf("without a log: %d, want the handler's 502", rec.Code)
+	}
+}
+
+// A client decides on the text of its request. It must decide neither how long our line
+
+// is, nor what a terminal or a log reader makes of it.
+
+// A client that leaves is a warning and not our error; a hijacked connection has no
+
+// duration; a panic whose client is there is an error.
+
+func TestLogRequestsLevels(t *testing.T) {
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	for _, tt := range []struct {
+		name    string
+		ctx     context.Context
+		handler http.HandlerFunc
+		want    string
+	}{
+		{"last of the client's", t.Context(), func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(499) }, "level=WARN"},
+		{"client's error", t.Context(), func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(498) }, "level=INFO"},
+		{"first of ours", t.Context(), func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "level=ERROR"},
+		{"client left", ctx, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }, "level=WARN"},
+		{"hijacked", t.Context(), func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(101) }, "bytes=0 peer="},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var out bytes.Buffer
+			h := ch09.LogRequests(slog.New(slog.NewTextHandler(&out, nil)))(tt.handler)
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(tt.ctx, "GET", "/", nil))
+			if !strings.Contains(out.String(), tt.want) {
+				t.Errorf("log %q, want %q in it", &out, tt.want)
+			}
+		})
 	}
 }
 

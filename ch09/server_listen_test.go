@@ -10,9 +10,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
 	"network-programming-with-go/ch09"
+	"network-programming-with-go/ch09/internal/leak"
 )
 
 func listenLocal(t *testing.T) net.Listener {
@@ -27,6 +30,7 @@ func listenLocal(t *testing.T) net.Listener {
 
 // Run owns its listener: whatever happens, nobody can accept from it afterwards.
 func TestRunClosesListener(t *testing.T) {
+	leak.Check(t)
 	noCertificate := &tls.Config{}
 	for _, tt := range []struct {
 		name   string
@@ -65,6 +69,95 @@ func TestRunClosesListener(t *testing.T) {
 	}
 }
 
+// The limits are a promise: who needs others changes the fields.
+func TestNewServerLimits(t *testing.T) {
+	srv := ch09.NewServer("127.0.0.1:0", http.NotFoundHandler())
+	for _, tt := range []struct {
+		name      string
+		got, want any
+	}{
+		{"Addr", srv.Addr, "127.0.0.1:0"},
+		{"ReadHeaderTimeout", srv.ReadHeaderTimeout, 5 * time.Second},
+		{"ReadTimeout", srv.ReadTimeout, 30 * time.Second},
+		{"WriteTimeout", srv.WriteTimeout, time.Minute},
+		{"IdleTimeout", srv.IdleTimeout, 90 * time.Second},
+		{"MaxHeaderBytes", srv.MaxHeaderBytes, 65536},
+		{"SendPingTimeout", srv.HTTP2.SendPingTimeout, 20 * time.Second},
+		{"PingTimeout", srv.HTTP2.PingTimeout, time.Minute},
+		{"WriteByteTimeout", srv.HTTP2.WriteByteTimeout, time.Minute},
+		{"ShutdownGrace", ch09.ShutdownGrace, 20 * time.Second},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s = %v, want %v", tt.name, tt.got, tt.want)
+		}
+	}
+}
+
+// A server that was stopped serves nothing more. Run must not report that as success.
+func TestRunTwice(t *testing.T) {
+	leak.Check(t)
+	for _, tt := range []struct {
+		name string
+		stop func(t *testing.T, srv *http.Server)
+	}{
+		{"after Run", func(t *testing.T, srv *http.Server) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := ch09.Run(ctx, srv, listenLocal(t)); err != nil {
+				t.Errorf("first Run = %v, want nil", err)
+			}
+		}},
+		{"after Close", func(_ *testing.T, srv *http.Server) { srv.Close() }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			srv := ch09.NewServer("", http.NotFoundHandler())
+			tt.stop(t, srv)
+			err := ch09.Run(t.Context(), srv, listenLocal(t))
+			t.Logf("Run: %v", err)
+			if !errors.Is(err, http.ErrServerClosed) || !strings.Contains(err.Error(), "make a new server") {
+				t.Errorf("Run = %v, want http.ErrServerClosed and what to do", err)
+			}
+		})
+	}
+}
+
+// Run adds to what the caller has set: its BaseContext and its ConnState hook go on.
+func TestRunKeepsHooks(t *testing.T) {
+	leak.Check(t)
+	type key struct{}
+	states := make(chan http.ConnState, 10)
+	got := make(chan any, 1)
+	srv := ch09.NewServer("", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		got <- r.Context().Value(key{})
+	}))
+	srv.BaseContext = func(net.Listener) context.Context {
+		return context.WithValue(context.Background(), key{}, "mine")
+	}
+	srv.ConnState = func(_ net.Conn, state http.ConnState) { states <- state }
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	l := listenLocal(t)
+	ran := make(chan error, 1)
+	go func() { ran <- ch09.Run(ctx, srv, l) }()
+	tr := &http.Transport{}
+	defer tr.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: tr}).Get("http://" + l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if v := <-got; v != "mine" {
+		t.Errorf("value of BaseContext = %v, want mine", v)
+	}
+	if s := <-states; s != http.StateNew {
+		t.Errorf("first state = %v, want new", s)
+	}
+	cancel()
+	if err := <-ran; err != nil {
+		t.Errorf("Run = %v, want nil", err)
+	}
+}
+
 // listenBadClose closes, and says that it could not.
 type listenBadClose struct{ net.Listener }
 
@@ -75,6 +168,7 @@ func (l listenBadClose) Close() error {
 
 // Shutdown passes on what Close of the listener says. No request was cut off by that.
 func TestRunListenerCannotClose(t *testing.T) {
+	leak.Check(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	srv := ch09.NewServer("", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { cancel() }))
 	l := listenLocal(t)
@@ -92,6 +186,7 @@ func TestRunListenerCannotClose(t *testing.T) {
 }
 
 func TestRunOverTCPAndTLS(t *testing.T) {
+	leak.Check(t)
 	ts := httptest.NewTLSServer(nil) // for its certificate and a client that trusts it
 	defer ts.Close()
 	for _, tt := range []struct {

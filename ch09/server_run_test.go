@@ -13,49 +13,13 @@ import (
 	"time"
 
 	"network-programming-with-go/ch09"
+	"network-programming-with-go/ch09/internal/memory"
 )
-
-// runListener hands out in-memory connections, for synctest bubbles.
-type runListener struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (l *runListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *runListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *runListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
-
-func (l *runListener) DialContext(context.Context, string, string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case l.conns <- server:
-		return client, nil
-	case <-l.closed:
-		return nil, errors.New("connection refused")
-	}
-}
-
-func runNewListener() *runListener {
-	return &runListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-}
 
 func TestRunFinishesRequestsInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const work = 3 * time.Second
-		l := runNewListener()
+		l := memory.Listen()
 		srv := ch09.NewServer("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(work)
 			if err := r.Context().Err(); err != nil {
@@ -110,22 +74,19 @@ func TestRunFinishesRequestsInFlight(t *testing.T) {
 func TestRunSilentConnection(t *testing.T) {
 	for _, headerTimeout := range []time.Duration{0, ch09.ReadHeaderTimeout} {
 		synctest.Test(t, func(t *testing.T) {
-			l := runNewListener()
+			l := memory.Listen()
 			srv := ch09.NewServer("", http.NotFoundHandler())
 			srv.ReadHeaderTimeout, srv.ReadTimeout = headerTimeout, 0
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			ran := make(chan error, 1)
 			go func() { ran <- ch09.Run(ctx, srv, l) }()
-			conn, err := l.DialContext(ctx, "", "")
-			if err != nil {
-				t.Fatal(err)
-			}
+			conn := l.Dial(t)
 			defer conn.Close()
 			synctest.Wait()
 			start := time.Now()
 			cancel()
-			err = <-ran
+			err := <-ran
 			t.Logf("header timeout %v: Run returned %v after %v", headerTimeout, err, time.Since(start))
 			if got := time.Since(start); err != nil || got < 5*time.Second || got > 7*time.Second {
 				t.Errorf("header timeout %v: Run = %v after %v, want nil after 5 s to 7 s",
@@ -137,26 +98,24 @@ func TestRunSilentConnection(t *testing.T) {
 
 func TestRunCutsOffAfterGrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := runNewListener()
-		cut := make(chan struct{})
+		l := memory.Listen()
+		cut, release := make(chan struct{}), make(chan struct{})
 		srv := ch09.NewServer("", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()
 			close(cut)
+			<-release // and does not return
 		}))
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		ran := make(chan error, 1)
 		go func() { ran <- ch09.Run(ctx, srv, l) }()
-		conn, err := l.DialContext(ctx, "", "")
-		if err != nil {
-			t.Fatal(err)
-		}
+		conn := l.Dial(t)
 		defer conn.Close()
 		fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
 		synctest.Wait()
 		start := time.Now()
 		cancel()
-		err = <-ran
+		err := <-ran
 		t.Logf("Run returned after %v: %v", time.Since(start), err)
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Run = %v, want context.DeadlineExceeded", err)
@@ -164,14 +123,39 @@ func TestRunCutsOffAfterGrace(t *testing.T) {
 		if got := time.Since(start); got != ch09.ShutdownGrace {
 			t.Errorf("Run returned after %v, want %v", got, ch09.ShutdownGrace)
 		}
-		<-cut // the handler is told
+		<-cut                                             // the handler could notice
+		conn.SetReadDeadline(time.Now().Add(time.Second)) // cannot fail: conn is open
+		if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("read after Run = %v, want io.EOF: the connection is closed", err)
+		}
+		close(release)
+	})
+}
+
+// If the listener fails, the connections that it made are closed too.
+func TestRunServingFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := memory.Listen()
+		ran := make(chan error, 1)
+		go func() { ran <- ch09.Run(t.Context(), ch09.NewServer("", http.NotFoundHandler()), l) }()
+		conn := l.Dial(t)
+		defer conn.Close()
+		synctest.Wait()
+		l.Close()
+		if err := <-ran; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Run = %v, want net.ErrClosed", err)
+		}
+		conn.SetReadDeadline(time.Now().Add(time.Second)) // cannot fail: conn is open
+		if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("read after Run = %v, want io.EOF: the connection is closed", err)
+		}
 	})
 }
 
 // Others may stop srv too, a handler for instance: that cuts off no request either.
 func TestRunShutdownByOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := runNewListener()
+		l := memory.Listen()
 		var srv *http.Server
 		stopped := make(chan error, 1)
 		srv = ch09.NewServer("", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -203,7 +187,7 @@ func TestRunShutdownByOthers(t *testing.T) {
 func TestRunSlowClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients = 1000
-		l := runNewListener()
+		l := memory.Listen()
 		srv := ch09.NewServer("", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -213,10 +197,7 @@ func TestRunSlowClients(t *testing.T) {
 		start := time.Now()
 		var wg sync.WaitGroup
 		for range clients {
-			conn, err := l.DialContext(ctx, "", "")
-			if err != nil {
-				t.Fatal(err)
-			}
+			conn := l.Dial(t)
 			wg.Go(func() {
 				for _, b := range []byte("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n") {
 					if _, err := conn.Write([]byte{b}); err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -16,57 +15,29 @@ import (
 	"time"
 
 	"network-programming-with-go/ch09"
+	"network-programming-with-go/ch09/internal/memory"
 )
-
-// serverListener accepts the far ends of in-memory connections: in a synctest bubble a
-// real socket would stop the clock.
-type serverListener struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (l *serverListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *serverListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *serverListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
-
-func (l *serverListener) dial() net.Conn {
-	client, server := net.Pipe()
-	select {
-	case l.conns <- server:
-	case <-l.closed:
-		client.Close()
-	}
-	return client
-}
 
 // serverStart runs handler in the bubble and returns its listener and a function that
 // stops it and returns what Run returned.
-func serverStart(t *testing.T, handler http.Handler) (*serverListener, func() error) {
+func serverStart(t *testing.T, handler http.Handler) (*memory.Listener, func() error) {
 	t.Helper()
-	l := &serverListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	return serverRun(t, ch09.NewServer("", handler))
+}
+
+func serverRun(t *testing.T, srv *http.Server) (*memory.Listener, func() error) {
+	t.Helper()
+	l := memory.Listen()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- ch09.Run(ctx, ch09.NewServer("", handler), l) }()
+	go func() { done <- ch09.Run(ctx, srv, l) }()
 	return l, func() error { cancel(); return <-done }
 }
 
 func TestServerSlowHeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, stop := serverStart(t, http.NotFoundHandler())
-		conn := l.dial()
+		conn := l.Dial(t)
 		defer conn.Close()
 		start := time.Now()
 		var wg sync.WaitGroup
@@ -96,46 +67,6 @@ func TestServerSlowHeader(t *testing.T) {
 	})
 }
 
-// Over HTTP/2 a header may come in many frames, and it is IdleTimeout that ends a
-// connection on which no stream is open yet.
-func TestServerSlowHeaderHTTP2(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := &serverListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-		srv := ch09.NewServer("", http.NotFoundHandler())
-		srv.Protocols = new(http.Protocols)
-		srv.Protocols.SetUnencryptedHTTP2(true)
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- ch09.Run(ctx, srv, l) }()
-		conn := l.dial()
-		defer conn.Close()
-		start := time.Now()
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			// A frame is length, type, flags and stream (RFC 9113, section 4.1): SETTINGS,
-			// HEADERS without END_HEADERS, and CONTINUATION without end.
-			conn.Write([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" +
-				"\x00\x00\x00\x04\x00\x00\x00\x00\x00" +
-				"\x00\x00\x01\x01\x00\x00\x00\x00\x01\x82"))
-			for err := error(nil); err == nil; time.Sleep(3 * time.Second) {
-				_, err = conn.Write([]byte("\x00\x00\x00\x09\x00\x00\x00\x00\x01"))
-			}
-		})
-		io.Copy(io.Discard, conn) // an error ends it as well: until the server closes
-		got := time.Since(start)
-		t.Logf("a header without end over HTTP/2: closed after %v", got)
-		if want := ch09.IdleTimeout; got < want || got > want+5*time.Second {
-			t.Errorf("closed after %v, want %v and a little", got, want)
-		}
-		conn.Close()
-		wg.Wait()
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 func TestServerSlowBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -144,7 +75,7 @@ func TestServerSlowBody(t *testing.T) {
 			_, err := io.Copy(io.Discard, r.Body)
 			read <- err
 		}))
-		conn := l.dial()
+		conn := l.Dial(t)
 		defer conn.Close()
 		fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nfour")
 		err := <-read
@@ -169,7 +100,7 @@ func TestServerSlowReader(t *testing.T) {
 			_, err := w.Write(make([]byte, 1<<20)) // more than any buffer on the way
 			wrote <- err
 		}))
-		conn := l.dial()
+		conn := l.Dial(t)
 		defer conn.Close()
 		start := time.Now()
 		fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n") // and never read
@@ -190,7 +121,7 @@ func TestServerSlowReader(t *testing.T) {
 func TestServerIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, stop := serverStart(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-		conn := l.dial()
+		conn := l.Dial(t)
 		defer conn.Close()
 		fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
 		br := bufio.NewReader(conn)
@@ -222,7 +153,7 @@ func TestServerGiantHeader(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			l, stop := serverStart(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-			conn := l.dial()
+			conn := l.Dial(t)
 			defer conn.Close()
 			go fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: a.test\r\nX: %s\r\n\r\n",
 				strings.Repeat("x", tt.size))

@@ -1,24 +1,31 @@
 package ch09
 
 import (
+	"bufio"
+	"cmp"
+	"context"
 	"io"
+	"net"
 	"net/http"
+	"strings"
+	"time"
 )
 
-// StatusWriter passes an answer on and notes its status and size. Middleware gives it to
-// the next handler in place of its own http.ResponseWriter, which keeps what it can do for
-// those who ask by http.ResponseController, not by an assertion like w.(http.Hijacker):
+// StatusClientClosed is the status of a request whose client left before it was served,
+// for logs and metrics only. The number is nginx's.
+const StatusClientClosed = 499
+
+// StatusWriter passes a response on and notes its status and size. Middleware gives it to
+// the next handler in place of its own http.ResponseWriter. It keeps what the inner writer
+// can do:
 //
-//   - Unwrap lets the controller find what it needs: deadlines, Hijack, full duplex.
-//   - ReadFrom passes on a file's copy whole, so that the kernel can send it (sendfile).
-//   - Flush and FlushError flush, for code that asserts http.Flusher.
-//   - 1xx answers are passed on and do not count as the status, but 101 does, after
-//     which the connection speaks another protocol (RFC 9110, section 15.2).
+//   - Unwrap lets http.ResponseController find deadlines and full duplex.
+//   - ReadFrom passes a file on whole, so that the kernel can send it (sendfile).
+//   - Flush, FlushError and Hijack are for code that asserts their interfaces too.
+//   - 1xx responses are passed on and do not count as the status, except 101.
 //
-// One thing no wrapper can pass on: http.MaxBytesReader finds only net/http's own writer,
-// to close the connection after a body that is too large. Set Connection: close yourself.
-//
-// Like the writer it wraps, it is for one goroutine at a time.
+// http.MaxBytesReader closes the connection only through net/http's own writer, never
+// through a wrapper. Set Connection: close yourself.
 type StatusWriter struct {
 	http.ResponseWriter // the next writer inwards; also what Unwrap returns
 	status              int
@@ -31,17 +38,12 @@ func NewStatusWriter(w http.ResponseWriter) *StatusWriter {
 }
 
 // Status returns the status that the client gets: the first final one written, or 200
-// if the handler wrote none, as net/http then sends. It knows nothing of a handler
-// that hijacked the connection or panicked.
+// if the handler wrote none, as net/http then sends.
 func (w *StatusWriter) Status() int {
-	if w.status == 0 {
-		return http.StatusOK
-	}
-	return w.status
+	return cmp.Or(w.status, http.StatusOK)
 }
 
-// Bytes returns how many bytes of content the handler wrote. For an answer to HEAD
-// net/http sends none of them; header and chunk framing are not counted.
+// Bytes returns how many bytes of content the handler wrote, without headers and framing.
 func (w *StatusWriter) Bytes() int64 { return w.bytes }
 
 // WriteHeader implements http.ResponseWriter.
@@ -62,7 +64,7 @@ func (w *StatusWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom implements io.ReaderFrom, which io.Copy and http.FileServer prefer to Write.
+// ReadFrom implements io.ReaderFrom, which io.Copy prefers to Write.
 func (w *StatusWriter) ReadFrom(r io.Reader) (int64, error) {
 	n, err := io.Copy(w.ResponseWriter, r)
 	w.bytes += n
@@ -86,5 +88,71 @@ func (w *StatusWriter) Flush() {
 	w.FlushError() // nowhere to go with the error
 }
 
+// Hijack implements http.Hijacker. The error is http.ErrNotSupported over HTTP/2.
+func (w *StatusWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err == nil {
+		w.status = http.StatusSwitchingProtocols
+	}
+	return conn, rw, err
+}
+
 // Unwrap returns the inner writer, for http.ResponseController.
 func (w *StatusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Outcome is how a request ended, for logs and metrics.
+type Outcome struct {
+	Route    string        // the pattern of http.ServeMux that matched, or ""
+	Status   int           // what the client got, but see Observe
+	Bytes    int64         // content sent; for HEAD 0, whatever the handler wrote
+	Duration time.Duration // of the handler
+	Panicked bool
+}
+
+// Observe serves r with next and then calls end, even if next panics. The panic goes on.
+//
+// The status is 101 after a hijack, 500 after a panic, and StatusClientClosed if the
+// request failed after its client had left: that is not the service's error.
+// http.ErrAbortHandler counts as such a failure, as ReverseProxy panics with it.
+func Observe(next http.Handler, w http.ResponseWriter, r *http.Request, end func(Outcome)) {
+	start, method := time.Now(), r.Method
+	sw := NewStatusWriter(w)
+	o := Outcome{Panicked: true}
+	defer func() {
+		var reason any
+		if o.Panicked {
+			reason = recover()
+		}
+		o.Route, o.Status, o.Duration = routeOf(method, r.Pattern), sw.Status(), time.Since(start)
+		if method != http.MethodHead {
+			o.Bytes = sw.Bytes()
+		}
+		if o.Panicked {
+			o.Status = http.StatusInternalServerError // even if another one was sent before
+		}
+		if o.Status >= 500 && clientLeft(r) && (!o.Panicked || reason == http.ErrAbortHandler) {
+			o.Status = StatusClientClosed
+		}
+		end(o)
+		if reason != nil {
+			panic(reason)
+		}
+	}()
+	next.ServeHTTP(sw, r)
+	o.Panicked = false
+}
+
+// clientLeft reports whether the client is gone. The end of a deadline is not the
+// client's doing, nor is that of the server, which has a cause of its own.
+func clientLeft(r *http.Request) bool {
+	return context.Cause(r.Context()) == context.Canceled
+}
+
+// routeOf returns the pattern of http.ServeMux that matched, or "". For a CONNECT that it
+// redirects, ServeMux gives the client's path as the pattern.
+func routeOf(method, pattern string) string {
+	if method == http.MethodConnect && !strings.HasPrefix(pattern, "CONNECT ") {
+		return ""
+	}
+	return pattern
+}

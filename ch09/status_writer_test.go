@@ -9,10 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -40,6 +37,10 @@ func TestStatusWriter(t *testing.T) {
 			w.WriteHeader(404)
 			w.WriteHeader(500) // superfluous
 		}, 404, 0},
+		{"success, then another", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(200)
+			w.WriteHeader(404) // superfluous
+		}, 200, 0},
 		{"early hints", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusEarlyHints)
 			w.WriteHeader(http.StatusCreated)
@@ -57,6 +58,22 @@ func TestStatusWriter(t *testing.T) {
 		{"copy", func(w http.ResponseWriter, _ *http.Request) {
 			io.Copy(w, iotest.OneByteReader(strings.NewReader("hello")))
 		}, 200, 5},
+		{"copy after a status", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusPartialContent)
+			io.Copy(w, iotest.OneByteReader(strings.NewReader("hello")))
+		}, 206, 5},
+		{"copy before a status", func(w http.ResponseWriter, _ *http.Request) {
+			io.Copy(w, iotest.OneByteReader(strings.NewReader("hello")))
+			w.WriteHeader(404) // too late
+		}, 200, 5},
+		{"copy of nothing before a status", func(w http.ResponseWriter, _ *http.Request) {
+			io.Copy(w, strings.NewReader(""))
+			w.WriteHeader(404)
+		}, 404, 0},
+		{"flush after a status", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(404)
+			w.(http.Flusher).Flush()
+		}, 404, 0},
 		{"copy that fails at once", func(w http.ResponseWriter, _ *http.Request) {
 			if _, err := io.Copy(w, iotest.ErrReader(io.ErrClosedPipe)); err != nil {
 				w.WriteHeader(502)
@@ -101,80 +118,8 @@ func TestStatusWriter(t *testing.T) {
 }
 
 // statusWriterConn counts what reaches the connection by ReadFrom, the way to sendfile.
-type statusWriterConn struct {
-	net.Conn
-	readFrom *atomic.Int64
-	fromFile *atomic.Bool
-}
-
-func (c statusWriterConn) ReadFrom(r io.Reader) (int64, error) {
-	if lr, ok := r.(*io.LimitedReader); ok {
-		_, file := lr.R.(*os.File)
-		c.fromFile.Store(file)
-	}
-	n, err := c.Conn.(io.ReaderFrom).ReadFrom(r)
-	c.readFrom.Add(n)
-	return n, err
-}
-
-type statusWriterListener struct {
-	net.Listener
-	conn statusWriterConn
-}
-
-func (l statusWriterListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	l.conn.Conn = conn
-	return l.conn, err
-}
 
 // A wrapper without ReadFrom makes io.Copy move each byte of a file through the process.
-func TestStatusWriterKeepsSendfile(t *testing.T) {
-	const size = 1 << 20
-	file := filepath.Join(t.TempDir(), "big")
-	if err := os.WriteFile(file, make([]byte, size), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	serve := func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) }
-	for _, tt := range []struct {
-		name     string
-		handler  http.HandlerFunc
-		sendfile bool
-	}{
-		{"no wrapper", serve, true},
-		{"StatusWriter twice", func(w http.ResponseWriter, r *http.Request) {
-			serve(ch09.NewStatusWriter(ch09.NewStatusWriter(w)), r)
-		}, true},
-		{"naive wrapper", func(w http.ResponseWriter, r *http.Request) {
-			serve(struct{ http.ResponseWriter }{w}, r)
-		}, false},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			var readFrom atomic.Int64
-			var fromFile atomic.Bool
-			ts := httptest.NewUnstartedServer(tt.handler)
-			ts.Listener = statusWriterListener{ts.Listener, statusWriterConn{nil, &readFrom, &fromFile}}
-			ts.Start()
-			defer ts.Close()
-			resp, err := ts.Client().Get(ts.URL)
-			if err != nil {
-				t.Fatal(err)
-			}
-			n, err := io.Copy(io.Discard, resp.Body)
-			resp.Body.Close()
-			if n != size || err != nil {
-				t.Fatalf("read %d bytes, %v, want %d", n, err, size)
-			}
-			ts.Close() // waits for the handler
-			t.Logf("%7d of %d bytes by ReadFrom, straight from the file: %t",
-				readFrom.Load(), size, fromFile.Load())
-			// The first 512 bytes go before: net/http may need them to tell the type.
-			if got := readFrom.Load() >= size-512 && fromFile.Load(); got != tt.sendfile {
-				t.Errorf("sendfile possible: %t, want %t", got, tt.sendfile)
-			}
-		})
-	}
-}
 
 func TestStatusWriterKeepsController(t *testing.T) {
 	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -201,9 +146,36 @@ func TestStatusWriterKeepsController(t *testing.T) {
 	if err == nil {
 		resp.Body.Close() // the header came by Flush
 	}
-	// A writer that cannot flush: the wrapper must not claim that it did.
+	// A writer that cannot: the wrapper must not claim that it did.
 	sw := ch09.NewStatusWriter(struct{ http.ResponseWriter }{httptest.NewRecorder()})
-	if err := http.NewResponseController(sw).Flush(); !errors.Is(err, http.ErrNotSupported) {
+	rc := http.NewResponseController(sw)
+	if err := rc.Flush(); !errors.Is(err, http.ErrNotSupported) {
 		t.Errorf("Flush of a writer without Flush = %v, want http.ErrNotSupported", err)
 	}
+	sw.WriteHeader(404) // nothing was sent before
+	if _, _, err := rc.Hijack(); !errors.Is(err, http.ErrNotSupported) {
+		t.Errorf("Hijack of a writer without Hijack = %v, want http.ErrNotSupported", err)
+	}
+	if sw.Status() != 404 {
+		t.Errorf("status %d after a Flush and a Hijack that failed, want 404", sw.Status())
+	}
 }
+
+// What fails in the inner writer fails in the outer one.
+func TestStatusWriterErrors(t *testing.T) {
+	sw := ch09.NewStatusWriter(statusWriterBroken{httptest.NewRecorder()})
+	if _, err := sw.Write([]byte("hello")); err != io.ErrClosedPipe {
+		t.Errorf("Write error = %v, want io.ErrClosedPipe", err)
+	}
+	if _, err := sw.ReadFrom(strings.NewReader("hello")); err != io.ErrClosedPipe {
+		t.Errorf("ReadFrom error = %v, want io.ErrClosedPipe", err)
+	}
+	if sw.Bytes() != 4 {
+		t.Errorf("%d bytes noted, want the 4 that were written", sw.Bytes())
+	}
+}
+
+// statusWriterBroken writes 2 bytes each time.
+type statusWriterBroken struct{ http.ResponseWriter }
+
+func (w statusWriterBroken) Write(p []byte) (int, error) { return 2, io.ErrClosedPipe }

@@ -14,15 +14,15 @@ import (
 	"time"
 )
 
-// newSelfSigned makes a certificate for this machine's names that lives in memory and
-// for a day. No client trusts it unasked; its fingerprint is logged, to compare.
+// newSelfSigned makes a certificate for this machine's names, valid for a day and kept in
+// memory only. No client trusts it by default; its fingerprint is logged, to compare.
 func newSelfSigned(log *slog.Logger) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("self-signed certificate: %w", err)
 	}
 	now := time.Now()
-	template := &x509.Certificate{ // without SerialNumber: one is made up
+	template := &x509.Certificate{ // without SerialNumber: a random one is used
 		Subject:               pkix.Name{CommonName: "localhost"},
 		DNSNames:              []string{"localhost"}, // what clients compare
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
@@ -30,7 +30,7 @@ func newSelfSigned(log *slog.Logger) (tls.Certificate, error) {
 		NotAfter:              now.Add(24 * time.Hour),
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		BasicConstraintsValid: true, // and IsCA false: it can vouch for nothing else
+		BasicConstraintsValid: true, // and IsCA false: it signs no other
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {

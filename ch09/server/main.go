@@ -20,13 +20,14 @@ import (
 	"syscall"
 
 	"network-programming-with-go/ch09"
+	"network-programming-with-go/ch09/metrics"
 )
 
-// Copy with: cert.go, live.go, page.go, page.html, assets, site, ../chain.go, ../conn_states.go, ../default.go, ../file_server.go, ../histogram.go, ../metrics.go, ../request_log.go, ../restrict_prefix.go, ../secure_headers.go, ../server.go, ../status_writer.go, ../use.go.
+// Copy with: cert.go, page.go, page.html, assets, site, ../body.go, ../chain.go, ../default.go, ../dir_fs.go, ../file_server.go, ../measure.go, ../metrics, ../progress.go, ../readiness.go, ../request_log.go, ../restrict_prefix.go, ../secure_headers.go, ../server.go, ../shutdown.go, ../status_writer.go.
 
 const usage = `server serves a page, a greeting, files, health and metrics over HTTP or HTTPS.
 
-Usage: server [-listen HOST:PORT] [-files DIR] [-quiet]
+Usage: server [-listen HOST:PORT] [-files DIR] [-quiet] [-ready-delay DURATION]
               [-cert FILE -key FILE | -tls-self-signed]
 
 Examples:
@@ -43,7 +44,7 @@ Flags:
 var embedded embed.FS
 
 func main() {
-	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more ends no request
+	signal.Ignore(syscall.SIGPIPE) // a log without a reader must not end requests
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
@@ -63,6 +64,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	selfSigned := flags.Bool("tls-self-signed", false,
 		"serve HTTPS with a certificate made in memory for localhost, 127.0.0.1 and ::1")
 	quiet := flags.Bool("quiet", false, "do not log requests")
+	delay := flags.Duration("ready-delay", 0,
+		"after SIGTERM, fail /readyz for `DURATION` before closing the listener")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, usage)
@@ -80,6 +83,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		wrong = "-cert and -key go together"
 	} else if *selfSigned && *cert != "" {
 		wrong = "-tls-self-signed or -cert, not both"
+	} else if *delay < 0 {
+		wrong = fmt.Sprintf("-ready-delay %v: want 0 or more", *delay)
 	} else if flags.NArg() > 0 {
 		wrong = fmt.Sprintf("unexpected argument %q", flags.Arg(0))
 	}
@@ -101,7 +106,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			return 1
 		}
 		defer root.Close()
-		site = root.FS()
+		site = ch09.DirFS(root)
 	}
 	tlsConfig, err := newTLSConfig(*cert, *key, *selfSigned, log)
 	if err != nil {
@@ -118,23 +123,24 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if *quiet {
 		requestLog = slog.New(slog.DiscardHandler)
 	}
-	live := &live{}
-	srv := ch09.NewServer(*listen, newHandler(site, live, requestLog))
+	svc := &service{live: metrics.Picture{Metrics: new(metrics.Metrics), Conns: new(metrics.ConnStates)}}
+	svc.ready.Delay = *delay
+	srv := ch09.NewServer(*listen, svc.handler(site, requestLog))
 	srv.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn)
 	srv.TLSConfig = tlsConfig
 	srv.Protocols = new(http.Protocols)
 	srv.Protocols.SetHTTP1(true)
 	srv.Protocols.SetHTTP2(true) // over TLS, agreed on by ALPN
-	live.conns.Watch(srv)
+	svc.live.Conns.Watch(srv)
 
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // runs before Wait: ends the sampling
-	wg.Go(func() { live.sample(ctx) })
+	wg.Go(func() { svc.live.Sample(ctx) })
 
 	fmt.Fprintf(stderr, "listening on %s\n", l.Addr())
-	if err := ch09.Run(ctx, srv, l); err != nil {
+	if err := ch09.Run(svc.ready.Context(ctx), srv, l); err != nil {
 		fmt.Fprintf(stderr, "server: %v\n", err)
 		return 1
 	}
@@ -160,5 +166,10 @@ func newTLSConfig(cert, key string, selfSigned bool, log *slog.Logger) (*tls.Con
 	return &tls.Config{
 		Certificates: []tls.Certificate{pair},
 		MinVersion:   tls.VersionTLS12,
+		CipherSuites: []uint16{ // of TLS 1.2, without those in CBC mode; 1.3 has its own
+			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+			tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305,
+		},
 	}, nil
 }

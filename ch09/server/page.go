@@ -1,21 +1,23 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	_ "embed"
-	"errors"
 	"expvar"
 	"html/template"
 	"io"
 	"io/fs"
 	"log/slog"
+	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"network-programming-with-go/ch09"
+	"network-programming-with-go/ch09/metrics"
 )
 
-// Copy with: main.go, cert.go, live.go, page.html, assets, site, ../chain.go, ../conn_states.go, ../default.go, ../file_server.go, ../histogram.go, ../metrics.go, ../request_log.go, ../restrict_prefix.go, ../secure_headers.go, ../server.go, ../status_writer.go, ../use.go.
+// Copy with: main.go, cert.go, page.html, assets, site, ../body.go, ../chain.go, ../default.go, ../dir_fs.go, ../file_server.go, ../measure.go, ../metrics, ../progress.go, ../readiness.go, ../request_log.go, ../restrict_prefix.go, ../secure_headers.go, ../server.go, ../shutdown.go, ../status_writer.go.
 
 // maxFormBytes bounds the greeting form.
 const maxFormBytes = 4 << 10 // 4 KiB
@@ -23,52 +25,64 @@ const maxFormBytes = 4 << 10 // 4 KiB
 //go:embed page.html
 var pageText string
 
-var pages = template.Must(template.New("page").Parse(pageText))
+var pages = template.Must(template.New("page").
+	Funcs(template.FuncMap{"short": metrics.Short}).Parse(pageText))
 
-// newHandler puts the service together. Each route has its method, so that the mux
+// service is what the handlers share.
+type service struct {
+	live  metrics.Picture
+	ready ch09.Readiness
+}
+
+// handler puts the service together. Each route has its method, so that the mux
 // answers all others, TRACE among them, with 405 and that route's own Allow; one
 // AllowMethods around all could only name the methods of all routes together.
-func newHandler(site fs.FS, live *live, log *slog.Logger) http.Handler {
+func (s *service) handler(site fs.FS, log *slog.Logger) http.Handler {
 	assets, err := fs.Sub(embedded, "assets")
 	if err != nil {
 		panic(err) // the name above is fixed: a fault of the build
 	}
+	files := revalidate(ch09.FileServer(assets))
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", live.page)
-	mux.HandleFunc("POST /{$}", live.page)
-	mux.HandleFunc("GET /live", live.fragment)
-	mux.HandleFunc("GET /metrics.svg", live.picture)
+	mux.HandleFunc("GET /{$}", s.page)
+	mux.HandleFunc("POST /{$}", s.page)
+	mux.HandleFunc("GET /live", s.fragment)
+	mux.Handle("GET /metrics.svg", &s.live)
 	mux.Handle("GET /hello", ch09.DefaultHandler())
 	mux.Handle("POST /hello", ch09.DefaultHandler())
-	mux.Handle("GET /assets/", revalidate(http.StripPrefix("/assets",
-		ch09.FileServer(assets))))
+	mux.Handle("GET /assets/", http.StripPrefix("/assets", files))
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {
-		http.ServeFileFS(w, r, assets, "icon.svg") // asked for by pages that name no icon
+		r = r.Clone(r.Context())
+		r.URL.Path = "/icon.svg" // for pages that name no icon
+		files.ServeHTTP(w, r)
 	})
-	mux.Handle("GET /static/", revalidate(http.StripPrefix("/static",
-		ch09.RestrictPrefix(".", ch09.FileServer(site)))))
+	mux.Handle("GET /static/", http.StripPrefix("/static",
+		ch09.Chain(ch09.FileServer(site), revalidate, ch09.RestrictPrefix("."))))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		io.WriteString(w, "ok\n") // error: a client that went away
+		send(w, "text/plain; charset=utf-8", "ok\n")
 	})
-	mux.Handle("GET /debug/vars", varsHandler(map[string]expvar.Var{
-		"http":        &live.metrics,
-		"connections": &live.conns,
-		"use":         expvar.Func(func() any { return ch09.ReadUSE() }),
-	}))
+	mux.Handle("GET /readyz", &s.ready)
+	// expvar.Handler would also show the command line, with the paths of the keys.
+	vars := new(expvar.Map)
+	vars.Set("http", s.live.Metrics)
+	vars.Set("connections", s.live.Conns)
+	vars.Set("use", expvar.Func(func() any { return metrics.ReadResources() }))
+	mux.HandleFunc("GET /debug/vars", func(w http.ResponseWriter, _ *http.Request) {
+		send(w, "application/json; charset=utf-8", vars.String())
+	})
 
-	live.metrics.Mux = mux
 	return ch09.Chain(mux,
-		live.metrics.Middleware, // outermost: what is refused is measured and logged too,
-		// but OPTIONS *, which net/http answers by itself
+		ch09.Measure(s.live.Metrics, mux), // outermost: refusals are measured and logged too,
+		// but not OPTIONS *, which net/http answers itself
 		ch09.LogRequests(log),
+		ch09.CloseUnread,
 		ch09.SecureHeaders,
 		http.NewCrossOriginProtection().Handler, // no other site can post the form
 	)
 }
 
-// revalidate lets browsers keep files but ask each time: with the validators of
-// FileServer the answer is mostly 304.
+// revalidate is middleware that lets browsers keep files but ask each time: with the
+// validators of FileServer the response is mostly 304.
 func revalidate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-cache")
@@ -76,88 +90,83 @@ func revalidate(next http.Handler) http.Handler {
 	})
 }
 
-// varsHandler is expvar.Handler for variables that are not published globally. That one
-// would also show the command line, with the paths of the keys.
-func varsHandler(vars map[string]expvar.Var) http.Handler {
-	all := new(expvar.Map)
-	for name, v := range vars {
-		all.Set(name, v)
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-store")
-		io.WriteString(w, all.String()) // error: a client that went away
-	})
-}
-
-// page shows the page, and greets whom a posted form names.
-func (l *live) page(w http.ResponseWriter, r *http.Request) {
+// page shows the page, and greets the name in a posted form.
+func (s *service) page(w http.ResponseWriter, r *http.Request) {
 	data := struct {
-		Greeted bool
-		Name    string
-		Proto   string
-		TLS     bool
-		Live    liveView
+		Greeted, TLS bool
+		Name, Proto  string
+		Live         view
 	}{Name: "friend", Proto: r.Proto, TLS: r.TLS != nil}
 
 	if r.Method == http.MethodPost {
-		name, err := formName(w, r)
-		if err != nil {
-			status := http.StatusBadRequest
-			if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-				status = http.StatusRequestEntityTooLarge
-			}
-			http.Error(w, "cannot read the form", status)
+		const form = "application/x-www-form-urlencoded"
+		kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // an error leaves it empty
+		if kind != form && r.ContentLength != 0 {
+			w.Header().Set("Accept-Post", form)
+			http.Error(w, "send "+form, http.StatusUnsupportedMediaType)
 			return
 		}
-		data.Greeted = true
-		if name != "" {
-			data.Name = name
+		name, err := formName(w, r)
+		if err != nil {
+			ch09.BodyError(w, r, err)
+			return
 		}
+		data.Greeted, data.Name = true, cmp.Or(name, data.Name)
 	} else if r.ProtoMajor >= 2 {
 		// 103 Early Hints (RFC 8297): the browser fetches these while the page is being
-		// made. HTTP/2 push was to do that, and browsers no longer take it. Not for
-		// HTTP/1.1, where some clients take the 103 for the answer.
+		// made. HTTP/2 push was meant for that, but browsers no longer accept it. Not for
+		// HTTP/1.1, where some clients take the 103 for the response.
 		w.Header().Add("Link", "</assets/style.css>; rel=preload; as=style")
 		w.Header().Add("Link", "</assets/lighthouse.svg>; rel=preload; as=image")
 		w.WriteHeader(http.StatusEarlyHints)
 	}
-	data.Live = l.view()
-	l.render(w, "page", data)
+	data.Live = s.view()
+	render(w, "page", data)
 }
 
-// formName returns the field "name" of a posted form, or an error if the form is
-// broken, or above maxFormBytes: announced (nothing is read then) or not.
+// formName returns the field "name" of a posted form. An announced length above
+// maxFormBytes is refused before anything is read.
 func formName(w http.ResponseWriter, r *http.Request) (string, error) {
-	err := error(&http.MaxBytesError{Limit: maxFormBytes})
-	if r.ContentLength <= maxFormBytes {
-		body := r.Body
-		r.Body = http.MaxBytesReader(w, body, maxFormBytes)
-		err = r.ParseForm()
-		r.Body = body // by which net/http tells whether a client still holds the body back
+	if r.ContentLength > maxFormBytes {
+		return "", &http.MaxBytesError{Limit: maxFormBytes}
 	}
-	if err != nil {
-		if r.ProtoMajor == 1 {
-			w.Header().Set("Connection", "close") // or the answer waits for more of the body
-		}
-		return "", err
-	}
-	return strings.ToValidUTF8(strings.TrimSpace(r.PostForm.Get("name")), "\uFFFD"), nil
+	body := r.Body
+	r.Body = http.MaxBytesReader(w, body, maxFormBytes)
+	err := r.ParseForm()
+	r.Body = body // shows net/http whether the client still waits to send it
+	return strings.ToValidUTF8(strings.TrimSpace(r.PostForm.Get("name")), "\uFFFD"), err
+}
+
+// view is what the page shows of the metrics.
+type view struct {
+	Picture template.HTML // made of numbers only
+	Routes  []metrics.RouteMetrics
+	Conns   metrics.ConnCounts
+}
+
+func (s *service) view() view {
+	return view{template.HTML(s.live.SVG()), s.live.Metrics.Snapshot(), s.live.Conns.Counts()}
 }
 
 // fragment is the part of the page that its script renews.
-func (l *live) fragment(w http.ResponseWriter, _ *http.Request) {
-	l.render(w, "live", l.view())
+func (s *service) fragment(w http.ResponseWriter, _ *http.Request) {
+	render(w, "live", s.view())
 }
 
 // render executes a template into memory first: an error can still be a 500 then.
-func (l *live) render(w http.ResponseWriter, name string, data any) {
-	var page bytes.Buffer
+func render(w http.ResponseWriter, name string, data any) {
+	var page strings.Builder
 	if err := pages.ExecuteTemplate(&page, name, data); err != nil {
 		http.Error(w, "cannot make the page", http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	send(w, "text/html; charset=utf-8", page.String())
+}
+
+// send sends what changes from request to request, and so is not to be stored.
+func send(w http.ResponseWriter, kind, text string) {
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.Header().Set("Cache-Control", "no-store")
-	page.WriteTo(w) // error: a client that went away
+	io.WriteString(w, text) // error: the client has gone away
 }

@@ -8,9 +8,9 @@ const state = document.getElementById('state');
 async function renew() {
   if (document.hidden) return;
   try {
-    const answer = await fetch('/live', {signal: AbortSignal.timeout(5000)});
-    if (!answer.ok) throw new Error(answer.statusText);
-    const part = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    const response = await fetch('/live', {signal: AbortSignal.timeout(5000)});
+    if (!response.ok) throw new Error(response.statusText);
+    const part = new DOMParser().parseFromString(await response.text(), 'text/html');
     live.replaceChildren(...part.body.childNodes);
     state.textContent = 'live';
     state.classList.add('on');
@@ -22,7 +22,7 @@ async function renew() {
 
 async function loop() {
   await renew();
-  setTimeout(loop, 2000); // after the answer: a slow server is not asked faster
+  setTimeout(loop, 2000); // after the response: a slow server is not asked faster
 }
 
 document.addEventListener('visibilitychange', renew);

@@ -1,4 +1,4 @@
-package ch09_test
+package metrics_test
 
 import (
 	"fmt"
@@ -9,13 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"network-programming-with-go/ch09"
+	"network-programming-with-go/ch09/metrics"
 )
 
 // 98 quick requests and 2 that take 2 s: the mean says that all is well and describes no
 // request at all. The median is what most get, the 99th percentile what the rest get.
 func TestHistogramPercentilesNotAverages(t *testing.T) {
-	var h ch09.Histogram
+	var h metrics.Histogram
 	for range 98 {
 		h.Observe(10 * time.Millisecond)
 	}
@@ -37,7 +37,7 @@ func TestHistogramPercentilesNotAverages(t *testing.T) {
 
 // Nor do percentiles average: the p99 of two routes is not the middle of their p99s.
 func TestHistogramAdds(t *testing.T) {
-	var busy, rare ch09.Histogram
+	var busy, rare metrics.Histogram
 	for range 9_990 {
 		busy.Observe(time.Millisecond)
 	}
@@ -63,7 +63,7 @@ func TestHistogramAdds(t *testing.T) {
 
 func TestHistogramQuantileError(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	var h ch09.Histogram
+	var h metrics.Histogram
 	durations := make([]time.Duration, 2000)
 	for i := range durations {
 		// From 100 ns to 60 s, evenly over the magnitudes.
@@ -96,7 +96,7 @@ func TestHistogramEdges(t *testing.T) {
 		{[]time.Duration{time.Hour}, 0.5, 1<<36 - 1}, // above the range: the last bucket
 		{[]time.Duration{math.MaxInt64}, 7, 1<<36 - 1},
 	} {
-		var h ch09.Histogram
+		var h metrics.Histogram
 		for _, d := range tt.observe {
 			h.Observe(d)
 		}
@@ -108,7 +108,7 @@ func TestHistogramEdges(t *testing.T) {
 }
 
 func TestHistogramConcurrent(t *testing.T) {
-	var h ch09.Histogram
+	var h metrics.Histogram
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -129,7 +129,7 @@ func TestHistogramConcurrent(t *testing.T) {
 }
 
 func ExampleHistogram() {
-	var h ch09.Histogram
+	var h metrics.Histogram
 	for i := range 100 {
 		h.Observe(time.Duration(i+1) * time.Millisecond)
 	}
@@ -141,7 +141,7 @@ func ExampleHistogram() {
 // The naive way keeps every duration and sorts them: exact, but it grows without end.
 func BenchmarkHistogram(b *testing.B) {
 	b.Run("buckets", func(b *testing.B) {
-		var h ch09.Histogram
+		var h metrics.Histogram
 		b.ReportAllocs()
 		for b.Loop() {
 			h.Observe(time.Millisecond)

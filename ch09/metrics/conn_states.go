@@ -1,4 +1,4 @@
-package ch09
+package metrics
 
 import (
 	"fmt"
@@ -7,17 +7,17 @@ import (
 	"sync"
 )
 
-// ConnStates counts a server's connections by state. Many that are new and stay so are
-// slow or silent clients; many that are active mean that the service is near what it
-// can do at once, its saturation. The zero value is ready and safe for concurrent use;
-// it is an expvar.Var.
+// ConnStates counts a server's connections by state. Many that stay new belong to slow or
+// silent clients. Many that are active mean that the service is near what it can do at
+// once, its saturation. The zero value is ready and safe for concurrent use; it is an
+// expvar.Var.
 type ConnStates struct {
 	mu       sync.Mutex
 	states   map[net.Conn]http.ConnState // the open ones; a closed or hijacked one leaves
 	accepted int64
 }
 
-// Watch makes srv report to c, besides a ConnState hook that it has already. Call it
+// Watch makes srv report to c, and still to the ConnState hook that it has. Call it
 // before serving. HTTP/2 connections are active while they have an open stream.
 func (c *ConnStates) Watch(srv *http.Server) {
 	hook := srv.ConnState
@@ -32,17 +32,14 @@ func (c *ConnStates) Watch(srv *http.Server) {
 func (c *ConnStates) set(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch state {
-	case http.StateClosed, http.StateHijacked:
-		delete(c.states, conn)
-		return
-	case http.StateNew:
-		c.accepted++
-	}
 	if c.states == nil {
-		c.states = map[net.Conn]http.ConnState{}
+		c.states = make(map[net.Conn]http.ConnState)
 	}
-	c.states[conn] = state
+	if c.states[conn] = state; state == http.StateNew {
+		c.accepted++
+	} else if state == http.StateClosed || state == http.StateHijacked {
+		delete(c.states, conn)
+	}
 }
 
 // ConnCounts is what ConnStates counts: connections accepted since the start, and those
@@ -70,6 +67,5 @@ func (c *ConnStates) Counts() ConnCounts {
 // String implements expvar.Var: a JSON object.
 func (c *ConnStates) String() string {
 	n := c.Counts()
-	return fmt.Sprintf(`{"accepted":%d,"new":%d,"active":%d,"idle":%d}`,
-		n.Accepted, n.New, n.Active, n.Idle)
+	return fmt.Sprintf(`{"accepted":%d,"new":%d,"active":%d,"idle":%d}`, n.Accepted, n.New, n.Active, n.Idle)
 }

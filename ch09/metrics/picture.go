@@ -1,43 +1,41 @@
-package main
+package metrics
 
 import (
 	"context"
 	"fmt"
-	"html/template"
 	"math"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
-
-	"network-programming-with-go/ch09"
 )
 
-// Copy with: ../conn_states.go, ../histogram.go, ../metrics.go, ../status_writer.go.
+// Copy with: conn_states.go, histogram.go, metrics.go.
 
-// liveSeconds is how far back the picture goes.
-const liveSeconds = 60
+// pictureSeconds is how far back the picture goes.
+const pictureSeconds = 60
 
-// live measures the service and draws what it measured.
-type live struct {
-	metrics ch09.Metrics
-	conns   ch09.ConnStates
+// Picture draws what a service measured in the last minute. It is the handler of its
+// drawing. Set both fields before use; it is then safe for concurrent use.
+type Picture struct {
+	Metrics *Metrics
+	Conns   *ConnStates
 
 	mu      sync.Mutex
-	samples []ch09.RouteMetrics // totals, one a second, the newest last; guarded by mu
+	samples []RouteMetrics // totals, one a second, the newest last; guarded by mu
 }
 
-// sample takes a sample each second until ctx ends.
-func (l *live) sample(ctx context.Context) {
+// Sample takes a sample each second until ctx ends. Without it the picture has no bars.
+func (p *Picture) Sample(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		total := l.metrics.Total()
-		l.mu.Lock()
-		l.samples = append(l.samples, total)
-		l.samples = l.samples[max(len(l.samples)-liveSeconds-1, 0):]
-		l.mu.Unlock()
+		total := p.Metrics.Total()
+		p.mu.Lock()
+		p.samples = append(p.samples, total)
+		p.samples = p.samples[max(len(p.samples)-pictureSeconds-1, 0):]
+		p.mu.Unlock()
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -46,50 +44,26 @@ func (l *live) sample(ctx context.Context) {
 	}
 }
 
-// liveView is what the page and its fragment show.
-type liveView struct {
-	Picture template.HTML // made here of numbers alone
-	Routes  []liveRoute
-	Conns   ch09.ConnCounts
-}
-
-type liveRoute struct {
-	Route                    string
-	Requests, Client, Server int64
-	P50, P99                 string
-}
-
-func (l *live) view() liveView {
-	v := liveView{Picture: template.HTML(l.svg()), Conns: l.conns.Counts()}
-	for _, r := range l.metrics.Snapshot() {
-		v.Routes = append(v.Routes, liveRoute{r.Route, r.Requests(), r.ClientError.Count(),
-			r.ServerError.Count(), short(r.OK.Quantile(0.5)), short(r.OK.Quantile(0.99))})
-	}
-	return v
-}
-
-// picture serves the drawing alone.
-func (l *live) picture(w http.ResponseWriter, _ *http.Request) {
+// ServeHTTP serves the drawing.
+func (p *Picture) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "image/svg+xml")
 	w.Header().Set("Cache-Control", "no-store")
-	fmt.Fprint(w, l.svg()) // error: a client that went away
+	fmt.Fprint(w, p.SVG()) // error: the client has gone away
 }
 
-// svg draws the last minute: five numbers, and a bar for each second with its answers by
-// outcome. The colours are attributes, which a style sheet overrides, since the strict
-// policy allows no style in the document.
-func (l *live) svg() string {
-	now := l.metrics.Total()
-	conns := l.conns.Counts()
-	l.mu.Lock()
-	samples := l.samples // only ever appended to and resliced
-	l.mu.Unlock()
+// SVG draws the last minute: five numbers, and a bar for each second with its responses by
+// outcome. The colors are attributes, which a style sheet overrides: a strict
+// Content-Security-Policy allows no style in the document.
+func (p *Picture) SVG() string {
+	now := p.Metrics.Total()
+	conns := p.Conns.Counts()
+	p.mu.Lock()
+	samples := p.samples // only ever appended to and resliced
+	p.mu.Unlock()
 
 	minute := now
 	if len(samples) > 0 {
-		minute.OK.Sub(samples[0].OK)
-		minute.ClientError.Sub(samples[0].ClientError)
-		minute.ServerError.Sub(samples[0].ServerError)
+		minute.Sub(samples[0])
 	}
 	requests := minute.Requests()
 	errors := 0.0
@@ -100,8 +74,8 @@ func (l *live) svg() string {
 	numbers := [...]struct{ value, label string }{
 		{decimal(rate), "requests/s"},
 		{decimal(errors) + "%", "errors"},
-		{short(minute.OK.Quantile(0.5)), "p50"},
-		{short(minute.OK.Quantile(0.99)), "p99"},
+		{Short(minute.OK.Quantile(0.5)), "p50"},
+		{Short(minute.OK.Quantile(0.99)), "p99"},
 		{fmt.Sprint(now.InFlight), "in flight"},
 	}
 
@@ -129,7 +103,7 @@ func (l *live) svg() string {
 	}
 	fmt.Fprintf(&b, `<text class="label" x="2" y="%d" font-size="11.5" fill="#808890">%d/s</text>`, top-4, highest)
 
-	const step = float64(width) / liveSeconds
+	const step = float64(width) / pictureSeconds
 	for i := 1; i < len(samples); i++ {
 		was, is := &samples[i-1], &samples[i]
 		x := float64(width) - float64(len(samples)-i)*step
@@ -150,14 +124,14 @@ func (l *live) svg() string {
 			}
 		}
 	}
-	fmt.Fprintf(&b, `<text class="label" x="2" y="%d" font-size="12.5" fill="#808890">%d s ago</text>`, height-7, liveSeconds)
+	fmt.Fprintf(&b, `<text class="label" x="2" y="%d" font-size="12.5" fill="#808890">%d s ago</text>`, height-7, pictureSeconds)
 	fmt.Fprintf(&b, `<text class="label" x="%d" y="%d" text-anchor="end" font-size="12.5" fill="#808890">now</text></svg>`,
 		width-2, height-7)
 	return b.String()
 }
 
-// decimal writes f without exponent: to two decimals, from 100 on to none. What is not
-// nothing is 0.01 at least.
+// decimal writes f without exponent: to two decimals, from 100 on to none. A positive
+// number is at least 0.01.
 func decimal(f float64) string {
 	if f > 0 {
 		f = max(f, 0.01)
@@ -169,8 +143,8 @@ func decimal(f float64) string {
 	return strconv.FormatFloat(math.Round(f*unit)/unit, 'f', -1, 64)
 }
 
-// short writes a duration with two digits, for people: 480µs, 1.2ms, 3.5s.
-func short(d time.Duration) string {
+// Short writes a duration for people, with two or three digits: 480µs, 1.2ms, 3.5s.
+func Short(d time.Duration) string {
 	switch {
 	case d == 0:
 		return "–"

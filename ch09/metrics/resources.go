@@ -1,19 +1,19 @@
-package ch09
+package metrics
 
 import (
-	"encoding/json"
 	"math"
 	"runtime/metrics"
 )
 
-// USE tells how the process's own resources do, by the USE method: utilization (how much
-// is in use), saturation (what has to wait) and errors. It is read from runtime/metrics,
-// whose names are given with each field. What the machine does beside is not in it.
-type USE struct {
+// Resources are the process's own resources by the USE method: utilization (how much is
+// in use), saturation (what has to wait) and errors. They come from runtime/metrics, whose
+// names are given with each field. Other processes of the machine are not in them. For
+// expvar use expvar.Func, which reads them each time.
+type Resources struct {
 	// CPU. Utilization: /sched/goroutines/running:goroutines of
 	// /sched/gomaxprocs:threads. Saturation: /sched/goroutines/runnable:goroutines, and
-	// how long 99 % of the goroutines waited at most to run, since the start of the
-	// process, by /sched/latencies:seconds.
+	// the 99th percentile of the time that goroutines waited to run, since the start of
+	// the process, from /sched/latencies:seconds.
 	CPURunning uint64  `json:"cpu_running"`
 	CPULimit   uint64  `json:"cpu_limit"`
 	CPUWaiting uint64  `json:"cpu_waiting"`
@@ -33,29 +33,29 @@ type USE struct {
 	MutexWait  float64 `json:"mutex_wait_seconds"`
 }
 
-// ReadUSE reads the current values: tens of microseconds, no stop of the world. A name
+// ReadResources reads the current values: tens of microseconds, no stop of the world. A name
 // that the running Go release lacks leaves its field zero.
 //
 // LimitedGC is the last garbage collection cycle in which the runtime gave up keeping to
 // the memory limit because collecting took half of the processor; 0 is good.
-func ReadUSE() USE {
-	var u USE
+func ReadResources() Resources {
+	var r Resources
 	var released uint64
 	into := []struct {
 		name string
 		dst  any
 	}{
-		{"/sched/goroutines/running:goroutines", &u.CPURunning},
-		{"/sched/gomaxprocs:threads", &u.CPULimit},
-		{"/sched/goroutines/runnable:goroutines", &u.CPUWaiting},
-		{"/sched/latencies:seconds", &u.SchedP99},
-		{"/sched/goroutines:goroutines", &u.Goroutines},
-		{"/sync/mutex/wait/total:seconds", &u.MutexWait},
-		{"/memory/classes/total:bytes", &u.Memory},
+		{"/sched/goroutines/running:goroutines", &r.CPURunning},
+		{"/sched/gomaxprocs:threads", &r.CPULimit},
+		{"/sched/goroutines/runnable:goroutines", &r.CPUWaiting},
+		{"/sched/latencies:seconds", &r.SchedP99},
+		{"/sched/goroutines:goroutines", &r.Goroutines},
+		{"/sync/mutex/wait/total:seconds", &r.MutexWait},
+		{"/memory/classes/total:bytes", &r.Memory},
 		{"/memory/classes/heap/released:bytes", &released},
-		{"/gc/gomemlimit:bytes", &u.MemoryLimit},
-		{"/cpu/classes/gc/total:cpu-seconds", &u.GCCPU},
-		{"/gc/limiter/last-enabled:gc-cycle", &u.LimitedGC},
+		{"/gc/gomemlimit:bytes", &r.MemoryLimit},
+		{"/cpu/classes/gc/total:cpu-seconds", &r.GCCPU},
+		{"/gc/limiter/last-enabled:gc-cycle", &r.LimitedGC},
 	}
 	samples := make([]metrics.Sample, len(into))
 	for i := range into {
@@ -63,31 +63,17 @@ func ReadUSE() USE {
 	}
 	metrics.Read(samples)
 	for i, s := range samples {
-		switch dst := into[i].dst.(type) {
-		case *uint64:
-			if s.Value.Kind() == metrics.KindUint64 {
-				*dst = s.Value.Uint64()
-			}
-		case *float64:
-			switch s.Value.Kind() {
-			case metrics.KindFloat64:
-				*dst = s.Value.Float64()
-			case metrics.KindFloat64Histogram:
-				*dst = histogramQuantile(s.Value.Float64Histogram(), 0.99)
-			}
+		switch v := s.Value; v.Kind() { // KindBad if this release has no such name
+		case metrics.KindUint64:
+			*into[i].dst.(*uint64) = v.Uint64()
+		case metrics.KindFloat64:
+			*into[i].dst.(*float64) = v.Float64()
+		case metrics.KindFloat64Histogram:
+			*into[i].dst.(*float64) = histogramQuantile(v.Float64Histogram(), 0.99)
 		}
 	}
-	u.Memory -= released
-	return u
-}
-
-// String implements expvar.Var: a JSON object.
-func (u USE) String() string {
-	b, err := json.Marshal(u)
-	if err != nil {
-		return "{}" // not reached: every value is a finite number
-	}
-	return string(b)
+	r.Memory -= released
+	return r
 }
 
 // histogramQuantile returns the upper bound of the bucket that holds the quantile, or

@@ -1,4 +1,4 @@
-package ch09
+package metrics
 
 import (
 	"math/bits"
@@ -9,7 +9,7 @@ import (
 const (
 	histogramUnit    = 10 // a unit is 1<<10 ns, about a microsecond
 	histogramSub     = 3  // 1<<3 buckets for each doubling: bounds 12.5 % apart at most
-	histogramTop     = 26 // 1<<26 units, about 69 s: all above falls into the last bucket
+	histogramTop     = 26 // 1<<26 units, about 69 s: anything above is in the last bucket
 	histogramBuckets = (histogramTop - histogramSub + 1) << histogramSub
 )
 
@@ -18,7 +18,7 @@ const (
 // slow requests feel like; percentiles need the distribution.
 //
 // The zero value is ready. All methods are safe for concurrent use. It must not be
-// copied: take a Snapshot. What it has observed may add up to 292 years.
+// copied: take a Snapshot. The sum of all observations may be up to 292 years.
 type Histogram struct {
 	buckets [histogramBuckets]atomic.Uint64
 	sum     atomic.Int64 // nanoseconds
@@ -31,8 +31,8 @@ func (h *Histogram) Observe(d time.Duration) {
 	h.sum.Add(int64(d))
 }
 
-// Snapshot returns what was counted so far. Observations made meanwhile may be in the
-// sum and not yet in a bucket, or the other way round.
+// Snapshot returns the counts so far. An observation made meanwhile may be in the sum
+// only, or in a bucket only.
 func (h *Histogram) Snapshot() HistogramSnapshot {
 	s := HistogramSnapshot{sum: h.sum.Load()}
 	for i := range h.buckets {
@@ -47,8 +47,8 @@ type HistogramSnapshot struct {
 	sum     int64
 }
 
-// Add adds what other counted, so that routes add up to a service. Percentiles
-// cannot be added or averaged; histograms can.
+// Add adds the counts of other, so that routes add up to a service. Percentiles cannot be
+// added or averaged; histograms can.
 func (s *HistogramSnapshot) Add(other HistogramSnapshot) {
 	for i, n := range other.buckets {
 		s.buckets[i] += n
@@ -56,7 +56,7 @@ func (s *HistogramSnapshot) Add(other HistogramSnapshot) {
 	s.sum += other.sum
 }
 
-// Sub takes away an earlier snapshot of the same histogram: what is left happened since.
+// Sub takes an earlier snapshot of the same histogram away. What is left happened since.
 func (s *HistogramSnapshot) Sub(earlier HistogramSnapshot) {
 	for i, n := range earlier.buckets {
 		s.buckets[i] -= n

@@ -1,22 +1,18 @@
-package ch09_test
+package metrics_test
 
 import (
-	"encoding/json"
-	"expvar"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"network-programming-with-go/ch09"
+	"network-programming-with-go/ch09/metrics"
 )
-
-var _ expvar.Var = (*ch09.Metrics)(nil)
 
 // metricsMux has routes with known durations: exact on a bubble's clock.
 func metricsMux() *http.ServeMux {
@@ -51,8 +47,8 @@ func metricsNear(d, want time.Duration) bool {
 func TestMetricsGoldenSignals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mux := metricsMux()
-		m := &ch09.Metrics{Mux: mux}
-		h := m.Middleware(mux)
+		m := new(metrics.Metrics)
+		h := ch09.Measure(m, mux)(mux)
 		for i := range 10 {
 			metricsGet(h, fmt.Sprint("/item/", i)) // ten paths, one route
 		}
@@ -104,8 +100,8 @@ func TestMetricsGoldenSignals(t *testing.T) {
 // Apart, it says that answers take 200 ms and how many errors there are.
 func TestMetricsErrorLatencyApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &ch09.Metrics{}
-		h := m.Middleware(metricsMux())
+		m := new(metrics.Metrics)
+		h := ch09.Measure(m, nil)(metricsMux())
 		for range 10 {
 			metricsGet(h, "/flaky")
 			for range 9 {
@@ -132,24 +128,24 @@ func TestMetricsErrorLatencyApart(t *testing.T) {
 func TestMetricsInFlight(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
-		wrap  func(*ch09.Metrics) http.Handler
+		wrap  func(*metrics.Metrics) http.Handler
 		route string // under which a request in flight counts
 	}{
-		{"outside, mux known", func(m *ch09.Metrics) http.Handler {
-			m.Mux = metricsMux()
-			return m.Middleware(m.Mux)
+		{"outside, mux known", func(m *metrics.Metrics) http.Handler {
+			mux := metricsMux()
+			return ch09.Measure(m, mux)(mux)
 		}, "GET /item/{id}"},
-		{"outside, mux unknown", func(m *ch09.Metrics) http.Handler {
-			return m.Middleware(metricsMux())
-		}, ch09.OtherRoute},
-		{"inside", func(m *ch09.Metrics) http.Handler {
+		{"outside, mux unknown", func(m *metrics.Metrics) http.Handler {
+			return ch09.Measure(m, nil)(metricsMux())
+		}, metrics.OtherRoute},
+		{"inside", func(m *metrics.Metrics) http.Handler {
 			mux := http.NewServeMux()
-			mux.Handle("GET /item/{id}", m.Middleware(metricsMux()))
+			mux.Handle("GET /item/{id}", ch09.Measure(m, nil)(metricsMux()))
 			return mux
 		}, "GET /item/{id}"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			m := &ch09.Metrics{}
+			m := new(metrics.Metrics)
 			h := tt.wrap(m)
 			var wg sync.WaitGroup
 			for range 3 {
@@ -175,109 +171,13 @@ func TestMetricsInFlight(t *testing.T) {
 	}
 }
 
-func TestMetricsBoundedLabels(t *testing.T) {
-	m := &ch09.Metrics{}
-	h := m.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		r.Pattern = r.URL.Path // a router that lets clients choose the label
-	}))
-	for i := range 300 {
-		metricsGet(h, fmt.Sprint("/", i))
-	}
-	t.Logf("300 labels by %d routes", len(m.Snapshot()))
-	if n := len(m.Snapshot()); n > 101 {
-		t.Errorf("%d routes kept, want 100 and %q", n, ch09.OtherRoute)
-	}
-	if total := m.Total(); total.Requests() != 300 {
-		t.Errorf("%d requests counted, want 300", total.Requests())
-	}
-	w := httptest.NewRecorder()
-	n := testing.AllocsPerRun(10, func() {
-		h.ServeHTTP(w, &http.Request{URL: &url.URL{Path: "/one too many"}})
-	})
-	if n > 5 { // the request itself, and the writer
-		t.Errorf("a label beyond the bound costs %v objects: are all routes copied for it?", n)
-	}
-}
-
-// ServeMux redirects CONNECT /item/1 to /item/1/, with that path for a pattern.
-func TestMetricsConnect(t *testing.T) {
-	for _, known := range []bool{false, true} {
-		mux := http.NewServeMux()
-		ok := func(http.ResponseWriter, *http.Request) {}
-		mux.HandleFunc("/item/{id}/", ok)
-		mux.HandleFunc("CONNECT /tunnel", ok)
-		mux.HandleFunc("GET /pay", ok)
-		m := &ch09.Metrics{}
-		if known {
-			m.Mux = mux
-		}
-		h := m.Middleware(mux)
-		for i := range 200 {
-			r := httptest.NewRequest("CONNECT", fmt.Sprint("/item/", i), nil)
-			h.ServeHTTP(httptest.NewRecorder(), r)
-		}
-		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("CONNECT", "/tunnel", nil))
-		metricsGet(h, "/pay")
-		var routes []string
-		for _, r := range m.Snapshot() {
-			routes = append(routes, r.Route)
-		}
-		if got := fmt.Sprint(routes); got != "[CONNECT /tunnel GET /pay other]" {
-			t.Errorf("mux known %t: routes %.100s, want CONNECT /tunnel, GET /pay and other", known, got)
-		}
-	}
-}
-
-func TestMetricsConcurrent(t *testing.T) {
-	mux := metricsMux()
-	m := &ch09.Metrics{Mux: mux}
-	h := m.Middleware(mux)
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for range 50 {
-				metricsGet(h, "/fail")
-				metricsGet(h, "/nowhere")
-				metricsGet(h, "/panic")
-			}
-			if !json.Valid([]byte(m.String())) {
-				t.Error("String is not JSON")
-			}
-		})
-	}
-	wg.Wait()
-	if total := m.Total(); total.Requests() != 1200 || total.InFlight != 0 {
-		t.Errorf("%d requests, %d in flight, want 1200, 0", total.Requests(), total.InFlight)
-	}
-}
-
-func TestMetricsVar(t *testing.T) {
-	mux := metricsMux()
-	m := &ch09.Metrics{Mux: mux}
-	if got := m.String(); got != "{}" {
-		t.Errorf("before any request: %s, want {}", got)
-	}
-	metricsGet(m.Middleware(mux), "/fail")
-	var vars map[string]map[string]any
-	if err := json.Unmarshal([]byte(m.String()), &vars); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%s", m)
-	if got := vars["/fail"]["server_errors"]; got != 1. {
-		t.Errorf("server_errors = %v, want 1", got)
-	}
-	if expvar.Get("http") != nil {
-		t.Error("something was published globally")
-	}
-}
-
 func ExampleMetrics() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /item/{id}", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "an item")
 	})
-	m := &ch09.Metrics{Mux: mux}
-	h := m.Middleware(mux)
+	m := new(metrics.Metrics)
+	h := ch09.Measure(m, mux)(mux)
 	for _, url := range []string{"/item/1", "/item/2", "/nowhere"} {
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", url, nil))
 	}

@@ -1,4 +1,4 @@
-package ch09_test
+package metrics_test
 
 import (
 	"bufio"
@@ -10,13 +10,13 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"network-programming-with-go/ch09"
+	"network-programming-with-go/ch09/metrics"
 )
 
-var _ expvar.Var = (*ch09.ConnStates)(nil)
+var _ expvar.Var = (*metrics.ConnStates)(nil)
 
 func TestConnStates(t *testing.T) {
-	var conns ch09.ConnStates
+	var conns metrics.ConnStates
 	changed := make(chan http.ConnState, 100)
 	hold, release := make(chan struct{}), make(chan struct{})
 	ts := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -43,7 +43,7 @@ func TestConnStates(t *testing.T) {
 			}
 		}
 	}
-	check := func(when string, want ch09.ConnCounts) {
+	check := func(when string, want metrics.ConnCounts) {
 		t.Helper()
 		got := conns.Counts()
 		t.Logf("%-16s %+v", when, got)
@@ -63,19 +63,19 @@ func TestConnStates(t *testing.T) {
 	}
 
 	slow := dial("GET / HT") // a part of a request is none
-	check("slow client", ch09.ConnCounts{Accepted: 1, New: 1})
+	check("slow client", metrics.ConnCounts{Accepted: 1, New: 1})
 	dial("GET /hold HTTP/1.1\r\nHost: a.test\r\n\r\n")
 	<-hold
-	check("in a handler", ch09.ConnCounts{Accepted: 2, New: 1, Active: 1})
+	check("in a handler", metrics.ConnCounts{Accepted: 2, New: 1, Active: 1})
 	close(release)
 	wait(http.StateIdle)
-	check("answered", ch09.ConnCounts{Accepted: 2, New: 1, Idle: 1})
+	check("answered", metrics.ConnCounts{Accepted: 2, New: 1, Idle: 1})
 	slow.Close()
 	wait(http.StateClosed)
-	check("slow one gone", ch09.ConnCounts{Accepted: 2, Idle: 1})
+	check("slow one gone", metrics.ConnCounts{Accepted: 2, Idle: 1})
 	bufio.NewReader(dial("GET /hijack HTTP/1.1\r\nHost: a.test\r\n\r\n")).ReadByte() // until EOF
 	wait(http.StateHijacked)
-	check("hijacked", ch09.ConnCounts{Accepted: 3, Idle: 1})
+	check("hijacked", metrics.ConnCounts{Accepted: 3, Idle: 1})
 
 	var vars map[string]int
 	if err := json.Unmarshal([]byte(conns.String()), &vars); err != nil || vars["accepted"] != 3 {
