@@ -39,6 +39,7 @@ Flags:
 `
 
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // as "tftp -v ... 2>&1 | head" must leave no part of a file
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
 		signals = append(signals, syscall.SIGHUP) // a closed terminal must leave no file
