@@ -14,7 +14,7 @@ import (
 // Copy with: packets.go, options.go, conn.go.
 
 const (
-	oneBurst = 64 << 10        // bytes to send before looking for an ACK
+	oneBurst = 256 << 10       // bytes to send before looking for an ACK
 	lastWait = 5 * time.Second // patience if nothing but the last ACK is missing
 )
 
@@ -87,6 +87,11 @@ func (s *sender) run(ctx context.Context, oack []byte) error {
 		if s.ended && len(s.window) == 0 {
 			return nil
 		}
+		if s.ended && s.state.flowing.Load() && (s.blocks > 0 || s.end() == s.first+1) {
+			// What is missing is probably the last ACK.
+			s.timer.patience = min(s.timer.patience, max(lastWait, s.terms.timeout))
+			s.timer.ceiling = min(s.timer.ceiling, lastWait/10)
+		}
 		acted, err := s.transmit()
 		if err == nil && !acted {
 			err = s.await(ctx)
@@ -120,9 +125,6 @@ func (s *sender) fill() error {
 			return fmt.Errorf("read: the file ends after %d of %d bytes: %w", s.read, s.terms.size, io.ErrUnexpectedEOF)
 		case err == io.EOF:
 			s.ended = true
-			if s.state.flowing.Load() {
-				s.timer.patience, s.timer.ceiling = min(s.timer.patience, lastWait), min(s.timer.ceiling, lastWait/10)
-			}
 		case err != nil:
 			return fmt.Errorf("read: %w", err)
 		}
@@ -213,7 +215,7 @@ func (s *sender) await(ctx context.Context) error {
 		case s.timer.expire(now):
 			s.goBack(true)
 			return nil
-		case s.ended && s.state.flowing.Load():
+		case s.ended && s.state.flowing.Load() && s.first == s.end()-1, s.ended && s.blocks > 0:
 			return errNoLastAck
 		default:
 			return errNoAck

@@ -242,11 +242,12 @@ func (s *Server) send(ctx context.Context, c *session) error {
 			return err
 		}
 	}
-	wait := cmp.Or(t.terms.timeout, s.Timeout, time.Second)
+	patience := max(cmp.Or(s.Patience, 30*time.Second), min(6*t.terms.timeout, 2*time.Minute))
+	wait := min(cmp.Or(t.terms.timeout, s.Timeout, time.Second), patience/3)
 	t.timer = timer{
 		wait: wait, margin: 2 * minWait, // a client that retransmits comes first
 		ceiling:  cmp.Or(t.terms.timeout, max(wait, maxWait)),
-		patience: max(cmp.Or(s.Patience, 30*time.Second), min(6*t.terms.timeout, 2*time.Minute)),
+		patience: patience,
 	}
 	t.file = file
 	err = t.run(ctx, oack)
