@@ -63,7 +63,8 @@ func (r *receiver) run(ctx context.Context, b []byte) error {
 	defer r.conn.wakeAfter(ctx)()
 	now := time.Now()
 	r.terms, r.expected = plainTerms, 1
-	r.timer.progressed, r.sent = now, now
+	r.timer.progress(now)
+	r.sent = now
 	r.sendRequest(now)
 	for {
 		due := r.timer.due
@@ -158,7 +159,7 @@ func (r *receiver) packets(b []byte, size int, now time.Time) (done bool, err er
 		}
 	})
 	if r.expected > before {
-		r.timer.progressed = now
+		r.timer.progress(now)
 		if !done {
 			r.timer.start(now)
 		}
@@ -207,7 +208,7 @@ func (r *receiver) optionAck(b []byte, now time.Time) error {
 		return nil
 	}
 	if r.regrant.IsZero() { // a server that only grants, over and over, makes no progress
-		r.timer.progressed = now
+		r.timer.progress(now)
 	}
 	r.granted, r.regrant = true, now
 	r.measure(now)

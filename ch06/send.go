@@ -14,8 +14,9 @@ import (
 // Copy with: packets.go, options.go, conn.go.
 
 const (
-	oneBurst = 256 << 10       // bytes to send before looking for an ACK
-	lastWait = 5 * time.Second // patience if nothing but the last ACK is missing
+	oneBurst  = 256 << 10       // bytes to send before looking for an ACK
+	lastWait  = 5 * time.Second // patience if nothing but the last ACK is missing,
+	lastTries = 8               // and how often to retransmit at least
 )
 
 var (
@@ -78,7 +79,8 @@ func (s *sender) run(ctx context.Context, oack []byte) error {
 		s.window, s.first, s.at, s.next = oack, 0, 0, 0
 	}
 	now := time.Now()
-	s.timer.progressed, s.reach = now, int64(s.terms.windowSize)
+	s.timer.progress(now)
+	s.reach = int64(s.terms.windowSize)
 	s.state.silent.Store(now.Add(min(s.timer.wait, time.Second)).UnixNano())
 	for {
 		if err := s.fill(); err != nil {
@@ -86,11 +88,6 @@ func (s *sender) run(ctx context.Context, oack []byte) error {
 		}
 		if s.ended && len(s.window) == 0 {
 			return nil
-		}
-		if s.ended && s.state.flowing.Load() && (s.blocks > 0 || s.end() == s.first+1) {
-			// What is missing is probably the last ACK.
-			s.timer.patience = min(s.timer.patience, max(lastWait, s.terms.timeout))
-			s.timer.ceiling = min(s.timer.ceiling, lastWait/10)
 		}
 		acted, err := s.transmit()
 		if err == nil && !acted {
@@ -166,8 +163,27 @@ func (s *sender) transmit() (acted bool, err error) {
 			s.pass.paused = s.pass.paused || pause > 0
 		}
 	}
-	s.timer.start(time.Now())
+	s.startTimer(time.Now())
 	return false, nil
+}
+
+// startTimer lets the timer run. If only the last ACK seems to be missing, it expires more
+// often, and after lastWait.
+func (s *sender) startTimer(now time.Time) {
+	if !s.finishing() {
+		s.timer.start(now)
+		return
+	}
+	s.timer.wait = min(s.timer.wait, max(lastWait/10, 2*s.timer.smoothed))
+	s.timer.start(now)
+	if end := s.timer.progressed.Add(lastWait); now.Before(end) && s.timer.due.After(end) {
+		s.timer.due = end
+	}
+}
+
+// finishing reports whether perhaps nothing but the last ACK is missing.
+func (s *sender) finishing() bool {
+	return s.ended && s.state.flowing.Load() && (s.blocks > 0 || s.end() == s.first+1)
 }
 
 // burst returns how many blocks to send before looking for an ACK, and how long to wait for
@@ -212,10 +228,12 @@ func (s *sender) await(ctx context.Context) error {
 			}
 			s.state.again.CompareAndSwap(again, nil)
 		case now.Before(s.timer.due): // the socket's deadline was earlier
+		case s.finishing() && s.timer.tries >= lastTries && now.Sub(s.timer.progressed) >= max(lastWait, s.terms.timeout):
+			return errNoLastAck
 		case s.timer.expire(now):
 			s.goBack(true)
 			return nil
-		case s.ended && s.state.flowing.Load() && s.first == s.end()-1, s.ended && s.blocks > 0:
+		case s.finishing():
 			return errNoLastAck
 		default:
 			return errNoAck
@@ -316,7 +334,7 @@ func (s *sender) acknowledged(n int64, now time.Time) {
 	s.window = s.window[:copy(s.window, s.window[size:])]
 	s.first += n
 	s.at = max(s.at, s.first)
-	s.timer.progressed = now
+	s.timer.progress(now)
 	s.state.flowing.Store(true)
 	s.state.silent.Store(now.Add(2 * s.timer.wait).UnixNano())
 
