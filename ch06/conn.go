@@ -196,7 +196,7 @@ func (t *timer) sample(d time.Duration) {
 		return
 	}
 	d = max(d, 1)
-	if t.smoothed == 0 {
+	if t.smoothed == 0 || d < t.smoothed/8 { // the first one, or those before were no round trips
 		t.smoothed, t.varied, t.shortest = d, d/2, d
 	} else {
 		t.varied = (3*t.varied + (t.smoothed - d).Abs()) / 4

@@ -56,8 +56,10 @@ type sender struct {
 		flowing atomic.Bool             // the client has acknowledged something
 		silent  atomic.Int64            // after this time, in Unix ns, it is silent for more than a round trip
 		again   atomic.Pointer[ReadReq] // its request, repeated: see await
+		passive atomic.Bool             // respond to ACKs only: its request began another transfer
 	}
-	ack [DatagramSize]byte
+	begun func() // called at the first ACK
+	ack   [DatagramSize]byte
 }
 
 // pass is one way through the window, from block first to its end.
@@ -227,11 +229,17 @@ func (s *sender) await(ctx context.Context) error {
 				return err
 			}
 			s.state.again.CompareAndSwap(again, nil)
+			if !s.state.flowing.Load() && now.Sub(s.pass.began) >= 100*time.Millisecond {
+				s.goBack(true) // the client has nothing yet
+				return nil
+			}
 		case now.Before(s.timer.due): // the socket's deadline was earlier
 		case s.finishing() && s.timer.tries >= lastTries && now.Sub(s.timer.progressed) >= max(lastWait, s.terms.timeout):
 			return errNoLastAck
 		case s.timer.expire(now):
-			s.goBack(true)
+			if !s.state.passive.Load() {
+				s.goBack(true)
+			}
 			return nil
 		case s.finishing():
 			return errNoLastAck
@@ -335,7 +343,10 @@ func (s *sender) acknowledged(n int64, now time.Time) {
 	s.first += n
 	s.at = max(s.at, s.first)
 	s.timer.progress(now)
-	s.state.flowing.Store(true)
+	s.state.passive.Store(false)
+	if !s.state.flowing.Swap(true) {
+		s.begun()
+	}
 	s.state.silent.Store(now.Add(2 * s.timer.wait).UnixNano())
 
 	switch {
