@@ -20,6 +20,7 @@ const (
 // TestSumCommand runs the command as a user of sha512sum would. In the table $ is the digest
 // of "abc", which is the content of the files.
 func TestSumCommand(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("windows has no file names with newlines and backslashes")
 	}

@@ -14,6 +14,7 @@ import (
 // TestSumStreams runs the command, and GNU sha512sum, from a shell with standard streams
 // that are closed, full, empty or a device. The exit statuses are the same, but for one.
 func TestSumStreams(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("no POSIX shell")
 	}
@@ -79,6 +80,7 @@ func TestSumStreams(t *testing.T) {
 
 // TestSumLongLines checks lists with lines that are longer than any file name. None passes.
 func TestSumLongLines(t *testing.T) {
+	t.Parallel()
 	program := command.Build(t, "./sha512-256sum")
 	dir := programsDir(t, program)
 	const abc = "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23"
@@ -125,6 +127,7 @@ func TestSumManyLists(t *testing.T) {
 
 // TestSumLikeGNU compares output, messages and exit status with those of GNU sha512sum.
 func TestSumLikeGNU(t *testing.T) {
+	t.Parallel()
 	gnu := programsGNU(t)
 	if gnu == "" {
 		t.Skip("no GNU sha512sum here")
@@ -216,6 +219,7 @@ abc missing . back\slash
 
 // TestSumRealPrograms checks lists of shasum and openssl, and has shasum check ours.
 func TestSumRealPrograms(t *testing.T) {
+	t.Parallel()
 	program := command.Build(t, "./sha512-256sum")
 	dir := programsDir(t, program)
 	run := func(t *testing.T, stdin string, args ...string) string {

@@ -182,6 +182,7 @@ type timer struct {
 	outliers int           // much longer ones in a row
 
 	progressed time.Time // when the peer last made progress
+	tries      int       // how often the timer has expired since
 	due        time.Time // when the timer expires
 }
 
@@ -195,7 +196,7 @@ func (t *timer) sample(d time.Duration) {
 		return
 	}
 	d = max(d, 1)
-	if t.smoothed == 0 {
+	if t.smoothed == 0 || d < t.smoothed/8 { // the first one, or those before were no round trips
 		t.smoothed, t.varied, t.shortest = d, d/2, d
 	} else {
 		t.varied = (3*t.varied + (t.smoothed - d).Abs()) / 4
@@ -218,6 +219,9 @@ func (t *timer) timeout() time.Duration {
 	return min(t.smoothed+max(t.margin, 4*t.varied), t.ceiling)
 }
 
+// progress notes that the peer has made progress.
+func (t *timer) progress(now time.Time) { t.progressed, t.tries = now, 0 }
+
 // start lets the timer run from now.
 func (t *timer) start(now time.Time) {
 	t.due = now.Add(t.wait)
@@ -229,5 +233,6 @@ func (t *timer) start(now time.Time) {
 // expire doubles the wait. It reports false if the peer is to be given up.
 func (t *timer) expire(now time.Time) bool {
 	t.wait = min(2*t.wait, t.ceiling)
+	t.tries++
 	return now.Sub(t.progressed) < t.patience
 }

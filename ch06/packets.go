@@ -19,7 +19,7 @@ const (
 
 // ErrMalformed matches, by errors.Is, each error that an UnmarshalBinary returns: the
 // bytes are not the packet that they were taken for.
-var ErrMalformed = errors.New("tftp: malformed packet")
+var ErrMalformed = errors.New("malformed packet")
 
 // OpCode is the first field of each packet, RFC 1350 section 5 and RFC 2347.
 type OpCode uint16
@@ -106,8 +106,11 @@ func (q *ReadReq) UnmarshalBinary(b []byte) error {
 	}
 	name, rest, _ := strings.Cut(string(b[2:]), "\x00")
 	mode, rest, ended := strings.Cut(rest, "\x00")
-	if name == "" || mode == "" || !ended {
-		return fmt.Errorf("%w: RRQ for %.40q without a file name, or a mode that ends in a zero byte", ErrMalformed, name)
+	switch {
+	case name == "":
+		return fmt.Errorf("%w: RRQ without a file name", ErrMalformed)
+	case mode == "" || !ended:
+		return fmt.Errorf("%w: RRQ for %.40q without a mode that ends in a zero byte", ErrMalformed, name)
 	}
 	*q = ReadReq{Filename: name, Mode: mode, Options: parseOptions(rest)}
 	return nil

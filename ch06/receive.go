@@ -43,6 +43,7 @@ type receiver struct {
 	early    map[int64][]byte // blocks beyond a gap
 	held     int              // bytes in early
 	sent     time.Time        // when the packet was sent that the next block responds to; zero if unknown
+	retried  time.Time        // when the timer repeated an ACK, and no block has come since
 	gap      gap
 }
 
@@ -63,7 +64,8 @@ func (r *receiver) run(ctx context.Context, b []byte) error {
 	defer r.conn.wakeAfter(ctx)()
 	now := time.Now()
 	r.terms, r.expected = plainTerms, 1
-	r.timer.progressed, r.sent = now, now
+	r.timer.progress(now)
+	r.sent = now
 	r.sendRequest(now)
 	for {
 		due := r.timer.due
@@ -122,6 +124,7 @@ func (r *receiver) expired(now time.Time) error {
 	}
 	r.gap = gap{late: r.gap.late}
 	r.acknowledge(now)
+	r.retried = now
 	return nil
 }
 
@@ -158,7 +161,7 @@ func (r *receiver) packets(b []byte, size int, now time.Time) (done bool, err er
 		}
 	})
 	if r.expected > before {
-		r.timer.progressed = now
+		r.timer.progress(now)
 		if !done {
 			r.timer.start(now)
 		}
@@ -207,7 +210,7 @@ func (r *receiver) optionAck(b []byte, now time.Time) error {
 		return nil
 	}
 	if r.regrant.IsZero() { // a server that only grants, over and over, makes no progress
-		r.timer.progressed = now
+		r.timer.progress(now)
 	}
 	r.granted, r.regrant = true, now
 	r.measure(now)
@@ -312,12 +315,18 @@ func (r *receiver) learn(late time.Duration) {
 	r.gap.late = min(max(r.gap.late, late+late/4), r.timer.wait)
 }
 
-// measure takes the round trip to a response that has just arrived.
+// measure takes the round trip to a response that has just arrived. One to an ACK that was
+// repeated does not count, but shows that the timer was not too fast if it took as long as
+// usual.
 func (r *receiver) measure(now time.Time) {
 	late := !r.gap.reported.IsZero() && now.Sub(r.sent) < r.timer.shortest/2 // was on its way before
 	if !r.sent.IsZero() && !late {
 		r.timer.sample(now.Sub(r.sent))
 	}
+	if !r.retried.IsZero() && r.timer.usual(now.Sub(r.retried)) {
+		r.timer.wait = r.timer.timeout()
+	}
+	r.retried = time.Time{}
 	r.sent = time.Time{}
 }
 

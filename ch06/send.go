@@ -14,8 +14,9 @@ import (
 // Copy with: packets.go, options.go, conn.go.
 
 const (
-	oneBurst = 64 << 10        // bytes to send before looking for an ACK
-	lastWait = 5 * time.Second // patience if nothing but the last ACK is missing
+	oneBurst  = 256 << 10       // bytes to send before looking for an ACK
+	lastWait  = 5 * time.Second // patience if nothing but the last ACK is missing,
+	lastTries = 8               // and how often to retransmit at least
 )
 
 var (
@@ -55,8 +56,10 @@ type sender struct {
 		flowing atomic.Bool             // the client has acknowledged something
 		silent  atomic.Int64            // after this time, in Unix ns, it is silent for more than a round trip
 		again   atomic.Pointer[ReadReq] // its request, repeated: see await
+		passive atomic.Bool             // respond to ACKs only: its request began another transfer
 	}
-	ack [DatagramSize]byte
+	begun func() // called at the first ACK
+	ack   [DatagramSize]byte
 }
 
 // pass is one way through the window, from block first to its end.
@@ -78,7 +81,8 @@ func (s *sender) run(ctx context.Context, oack []byte) error {
 		s.window, s.first, s.at, s.next = oack, 0, 0, 0
 	}
 	now := time.Now()
-	s.timer.progressed, s.reach = now, int64(s.terms.windowSize)
+	s.timer.progress(now)
+	s.reach = int64(s.terms.windowSize)
 	s.state.silent.Store(now.Add(min(s.timer.wait, time.Second)).UnixNano())
 	for {
 		if err := s.fill(); err != nil {
@@ -120,9 +124,6 @@ func (s *sender) fill() error {
 			return fmt.Errorf("read: the file ends after %d of %d bytes: %w", s.read, s.terms.size, io.ErrUnexpectedEOF)
 		case err == io.EOF:
 			s.ended = true
-			if s.state.flowing.Load() {
-				s.timer.patience, s.timer.ceiling = min(s.timer.patience, lastWait), min(s.timer.ceiling, lastWait/10)
-			}
 		case err != nil:
 			return fmt.Errorf("read: %w", err)
 		}
@@ -164,8 +165,27 @@ func (s *sender) transmit() (acted bool, err error) {
 			s.pass.paused = s.pass.paused || pause > 0
 		}
 	}
-	s.timer.start(time.Now())
+	s.startTimer(time.Now())
 	return false, nil
+}
+
+// startTimer lets the timer run. If only the last ACK seems to be missing, it expires more
+// often, and after lastWait.
+func (s *sender) startTimer(now time.Time) {
+	if !s.finishing() {
+		s.timer.start(now)
+		return
+	}
+	s.timer.wait = min(s.timer.wait, max(lastWait/10, 2*s.timer.smoothed))
+	s.timer.start(now)
+	if end := s.timer.progressed.Add(lastWait); now.Before(end) && s.timer.due.After(end) {
+		s.timer.due = end
+	}
+}
+
+// finishing reports whether perhaps nothing but the last ACK is missing.
+func (s *sender) finishing() bool {
+	return s.ended && s.state.flowing.Load() && (s.blocks > 0 || s.end() == s.first+1)
 }
 
 // burst returns how many blocks to send before looking for an ACK, and how long to wait for
@@ -209,11 +229,19 @@ func (s *sender) await(ctx context.Context) error {
 				return err
 			}
 			s.state.again.CompareAndSwap(again, nil)
+			if !s.state.flowing.Load() && now.Sub(s.pass.began) >= 100*time.Millisecond {
+				s.goBack(true) // the client has nothing yet
+				return nil
+			}
 		case now.Before(s.timer.due): // the socket's deadline was earlier
+		case s.finishing() && s.timer.tries >= lastTries && now.Sub(s.timer.progressed) >= max(lastWait, s.terms.timeout):
+			return errNoLastAck
 		case s.timer.expire(now):
-			s.goBack(true)
+			if !s.state.passive.Load() {
+				s.goBack(true)
+			}
 			return nil
-		case s.ended && s.state.flowing.Load():
+		case s.finishing():
 			return errNoLastAck
 		default:
 			return errNoAck
@@ -314,8 +342,11 @@ func (s *sender) acknowledged(n int64, now time.Time) {
 	s.window = s.window[:copy(s.window, s.window[size:])]
 	s.first += n
 	s.at = max(s.at, s.first)
-	s.timer.progressed = now
-	s.state.flowing.Store(true)
+	s.timer.progress(now)
+	s.state.passive.Store(false)
+	if !s.state.flowing.Swap(true) {
+		s.begun()
+	}
 	s.state.silent.Store(now.Add(2 * s.timer.wait).UnixNano())
 
 	switch {

@@ -84,16 +84,23 @@ func (s *Server) admit(q ReadReq, client netip.AddrPort, local netip.Addr) (limi
 	if s.closed {
 		return 0
 	}
-	if c := s.sessions[client]; c != nil {
-		same := q.Filename == c.request.Filename && slices.Equal(q.Options, c.request.Options)
-		if same && now.UnixNano() <= c.transfer.state.silent.Load() {
-			if c.ready.Load() {
-				c.transfer.state.again.Store(&q)
-				c.transfer.conn.wake() // to look whether it has just ended
+	old := s.sessions[client]
+	if old != nil {
+		t := &old.transfer
+		switch same := q.Filename == old.request.Filename && slices.Equal(q.Options, old.request.Options); {
+		case !same:
+			old.cancel(errSuperseded)
+		case !t.state.flowing.Load(), now.UnixNano() <= t.state.silent.Load():
+			if old.ready.Load() {
+				t.state.again.Store(&q)
+				t.conn.wake() // to look whether it has just ended, or retransmit
 			}
 			return 0
+		default:
+			// The client was restarted, or was not heard: its first ACK will tell.
+			t.state.passive.Store(true)
 		}
-		s.drop(c, errSuperseded)
+		s.forget(old)
 	}
 	limit = cmp.Or(s.MaxTransfers, 4096)
 	full := len(s.sessions) >= max(64, limit*3/4) && !s.crowd.repeats(client, q.Filename, now) ||
@@ -101,7 +108,7 @@ func (s *Server) admit(q ReadReq, client netip.AddrPort, local netip.Addr) (limi
 		len(s.sessions) >= limit && !s.evict(now)
 	switch {
 	case !full:
-		s.start(q, client, local)
+		s.start(q, client, local, old)
 	case now.Sub(s.refused) > 10*time.Second:
 		s.refused = now
 		return limit
@@ -170,6 +177,11 @@ func (s *Server) evict(now time.Time) bool {
 // drop ends a session and forgets it. mu is held.
 func (s *Server) drop(c *session, cause error) {
 	c.cancel(cause)
+	s.forget(c)
+}
+
+// forget takes a session out of the lists; it may go on. mu is held.
+func (s *Server) forget(c *session) {
 	if s.sessions[c.transfer.client] == c {
 		delete(s.sessions, c.transfer.client)
 	}
@@ -179,11 +191,17 @@ func (s *Server) drop(c *session, cause error) {
 	}
 }
 
-// start runs a session in a goroutine of its own. mu is held.
-func (s *Server) start(q ReadReq, client netip.AddrPort, local netip.Addr) {
+// start runs a session in a goroutine of its own. Its first ACK ends the old one, if there
+// is one. mu is held.
+func (s *Server) start(q ReadReq, client netip.AddrPort, local netip.Addr, old *session) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	c := &session{request: q, local: local, started: time.Now(), cancel: cancel}
 	c.transfer.client = client
+	c.transfer.begun = func() {
+		if old != nil {
+			old.cancel(errSuperseded)
+		}
+	}
 	c.transfer.state.silent.Store(c.started.Add(time.Second).UnixNano())
 	c.place = s.waiting.PushBack(c)
 	s.sessions[client] = c
@@ -207,7 +225,7 @@ func (s *Server) run(ctx context.Context, c *session) {
 	current := s.sessions[t.client] == c
 	s.drop(c, nil)
 	if again := t.state.again.Load(); again != nil && current && !s.closed {
-		s.start(*again, t.client, c.local)
+		s.start(*again, t.client, c.local, nil)
 	}
 	s.running--
 	s.mu.Unlock()
@@ -242,11 +260,12 @@ func (s *Server) send(ctx context.Context, c *session) error {
 			return err
 		}
 	}
-	wait := cmp.Or(t.terms.timeout, s.Timeout, time.Second)
+	patience := max(cmp.Or(s.Patience, 30*time.Second), min(6*t.terms.timeout, 2*time.Minute))
+	wait := min(cmp.Or(t.terms.timeout, s.Timeout, time.Second), patience/3)
 	t.timer = timer{
 		wait: wait, margin: 2 * minWait, // a client that retransmits comes first
 		ceiling:  cmp.Or(t.terms.timeout, max(wait, maxWait)),
-		patience: max(cmp.Or(s.Patience, 30*time.Second), min(6*t.terms.timeout, 2*time.Minute)),
+		patience: patience,
 	}
 	t.file = file
 	err = t.run(ctx, oack)

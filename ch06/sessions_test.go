@@ -23,20 +23,23 @@ func TestRequestAgain(t *testing.T) {
 		ack1   = "\x00\x04\x00\x01"
 		ack2   = "\x00\x04\x00\x02"
 		refuse = "\x00\x05\x00\x00\x00"
+
+		retransmitted = "block 1 is retransmitted at once"
 	)
 	for _, tt := range []struct {
 		name   string
 		size   int      // of the file; block 2 is the last of 600 bytes
 		sends  []string // after the first block; a request starts with f, others go to the transfer, and times are waits
 		starts bool
-		log    string // the outcome of the first transfer, once the second has started
+		log    string // the outcome of the first transfer, once the second has started, or retransmitted
 	}{
 		{"twice at once", 600, []string{f}, false, ""},
-		{"twice within the second that the first ACK may take", 600, []string{"990ms", f}, false, ""},
-		{"twice after a second of silence", 600, []string{"1100ms", f}, true, "the client has made another request"},
+		{"twice within the second that the first ACK may take", 600, []string{"990ms", f}, false, retransmitted},
+		{"twice within a moment", 600, []string{"90ms", f}, false, ""},
+		{"twice after a second of silence", 600, []string{"1200ms", f}, false, retransmitted},
 		{"while blocks flow", 2000, []string{ack1, "3ms", f}, false, ""},
 		{"while blocks flow, and later than the retransmission", 2000, []string{ack1, "82ms", f}, false, ""},
-		{"when the client was silent for long", 2000, []string{ack1, "90ms", f}, true, "the client has made another request"},
+		{"when the client was silent for long", 2000, []string{ack1, "90ms", f}, true, ""}, // the first ACK of the second ends the first
 		{"right after the last ACK", 600, []string{ack1, "2ms", ack2, f}, true, "done"},
 		{"overtaken by the last ACK", 600, []string{ack1, "2ms", f, ack2}, true, "done"},
 		{"before the last ACK", 600, []string{ack1, "2ms", f, "100us", ack2}, false, ""},
@@ -69,21 +72,72 @@ func TestRequestAgain(t *testing.T) {
 					client.Receive()
 				}
 				time.Sleep(2*time.Millisecond + time.Microsecond) // fake: a round trip
-				starts := false
+				starts, retransmits := false, false
 				for client.Pending() > 0 {
-					if packet, from := client.Receive(); from != first {
-						starts = true
-						t.Logf("%s after %v", ch06.Describe([]byte(packet)), time.Since(started))
-					}
+					packet, from := client.Receive()
+					starts, retransmits = starts || from != first, retransmits || from == first
+					t.Logf("%s after %v", ch06.Describe([]byte(packet)), time.Since(started))
+				}
+				if want := tt.log == retransmitted; retransmits != want {
+					t.Errorf("retransmitted: %t, want %t", retransmits, want)
 				}
 				if starts != tt.starts {
 					t.Errorf("started a transfer: %t, want %t", starts, tt.starts)
 				}
 				synctest.Wait() // the log is written
-				if got := log.String(); tt.log != "" && (strings.Count(got, "msg=transfer") != 1 || !strings.Contains(got, tt.log)) {
+				if got := log.String(); tt.log != "" && tt.log != retransmitted && (strings.Count(got, "msg=transfer") != 1 || !strings.Contains(got, tt.log)) {
 					t.Errorf("the log is %s, want %q", got, tt.log)
 				}
 			})
+		})
+	}
+}
+
+// A client that is not heard for a moment repeats its request. If it then goes on with the
+// first transfer, that one lives, and the second ends with the ERROR that it gets. If it was
+// restarted, its first ACK of the second transfer ends the first one.
+func TestRequestBesideTransfer(t *testing.T) {
+	for _, goesOn := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			network := &packetnet.Network{Delay: time.Millisecond}
+			server := &ch06.Server{Payload: make([]byte, 2000)}
+			log, to := sessionsServe(t, network, server)
+			client := sessionsClient(t, network, "192.0.2.2:2000")
+			client.Send(to, "\x00\x01f\x00octet\x00")
+			_, first := client.Receive()
+			client.Send(first, "\x00\x04\x00\x01")
+			time.Sleep(200 * time.Millisecond)
+			for client.Pending() > 0 {
+				client.Receive() // block 2, again and again
+			}
+			client.Send(to, "\x00\x01f\x00octet\x00")
+			_, second := client.Receive()
+			if second == first {
+				t.Fatalf("the response to the second request came from %v, the first transfer", second)
+			}
+			time.Sleep(time.Second) // the first transfer retransmits nothing meanwhile
+			for client.Pending() > 0 {
+				if _, from := client.Receive(); from == first {
+					t.Errorf("the first transfer retransmitted")
+				}
+			}
+			tid, last := second, 4
+			if goesOn {
+				client.Send(second, "\x00\x05\x00\x05unknown\x00")
+				tid = first
+			}
+			for block := 1; block <= last; block++ {
+				client.Send(tid, "\x00\x04\x00"+string(rune(block)))
+				time.Sleep(3 * time.Millisecond)
+			}
+			synctest.Wait()
+			other := "the client has made another request"
+			if goesOn {
+				other = "ended by the client"
+			}
+			if got := log.String(); strings.Count(got, "outcome=done") != 1 || strings.Count(got, other) != 1 {
+				t.Errorf("goes on %t: the log is %s", goesOn, got)
+			}
 		})
 	}
 }

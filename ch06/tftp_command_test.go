@@ -18,6 +18,7 @@ import (
 )
 
 func TestTftpCommand(t *testing.T) {
+	t.Parallel()
 	program := command.Build(t, "./tftp")
 	content := bytes.Repeat([]byte("0123456789"), 10_000)
 	addr := tftpServe(t, content)

@@ -14,6 +14,7 @@ import (
 )
 
 func TestTftpdUsage(t *testing.T) {
+	t.Parallel()
 	program, root, file := tftpdBuild(t)
 	for _, tt := range []struct {
 		args   []string
@@ -57,6 +58,7 @@ func TestTftpdUsage(t *testing.T) {
 // TestTftpdCommand has tftpd serve a file by hand. A signal in the middle lets the transfer
 // end; the log has its line.
 func TestTftpdCommand(t *testing.T) {
+	t.Parallel()
 	program, root, file := tftpdBuild(t)
 	for _, tt := range []struct {
 		name string
@@ -134,6 +136,7 @@ func TestTftpdCommand(t *testing.T) {
 
 // 0.0.0.0 is IPv4 alone, as it is written: the port stays free for IPv6.
 func TestTftpdListensAsWritten(t *testing.T) {
+	t.Parallel()
 	program, _, _ := tftpdBuild(t)
 	for _, plain := range []string{"-plain", "-plain=false"} {
 		server := command.Start(t, program, "-listen", "0.0.0.0:0", plain)
