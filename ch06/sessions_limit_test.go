@@ -117,6 +117,11 @@ func TestCrowd(t *testing.T) {
 		if n := strings.Count(log.String(), "made room"); n != 1 {
 			t.Errorf("%d transfers made room for one, want 1:\n%s", n, log)
 		}
+		first := ask(130)
+		time.Sleep(11 * time.Second) // fake: requests are noted in another filter now
+		if other, second := ask(131), ask(130); first || other || !second {
+			t.Errorf("response to a request %t, to that of another client 11 s later %t, to the first repeated %t, want only the last", first, other, second)
+		}
 	})
 }
 
