@@ -83,6 +83,9 @@ func TestSend(t *testing.T) {
 			{"ACK 4", ""}, // too soon to ask again: the timer will expire
 			{"ACK 8", "9 10 11 12"}, {"ACK 8", "9 10 11 12"},
 		}},
+		{"windows of 2, the first block is lost", "blksize\x008\x00windowsize\x002\x00", 100 * 8, []step{
+			{"ACK 0", "1 2"}, {"ACK 2", "3 4"}, {"ACK 2", "3 4"},
+		}},
 		{"windows, two ACKs make one window", window4, 100 * 8, []step{
 			{"ACK 0", "1 2 3 4"}, {"ACK 2, ACK 4", "3 4 5 6 7 8"}, {"ACK 8", "9 10 11 12"},
 		}},
