@@ -176,6 +176,10 @@ func (r *receiver) packet(b []byte, now time.Time) (done bool, err error) {
 	if opCode(b) == OpErr {
 		var e Err
 		e.UnmarshalBinary(b) // cannot fail: it is an ERROR
+		if e.Code == ErrUnknownID && r.granted && r.expected == 1 {
+			r.settled = false // the server has forgotten what it granted: the timer asks again
+			return false, nil
+		}
 		return false, &e
 	}
 	if len(b) < 4 {
