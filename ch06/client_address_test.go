@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"strings"
@@ -153,3 +154,39 @@ func clientAddressListen(t *testing.T, network *packetnet.Network, addr string) 
 	}
 	return conn
 }
+
+// The socket has room for a window, up to 4 MiB. In lock-step the system's buffer stays.
+func TestClientReadBuffer(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		client *ch06.Client
+		want   int // 0: not set
+	}{
+		{"default", &ch06.Client{}, 64 * (2*1428 + 1024)},
+		{"a window of 2", &ch06.Client{BlockSize: 512, WindowSize: 2}, 2 * (2*512 + 1024)},
+		{"the largest", &ch06.Client{BlockSize: ch06.MaxBlockSize, WindowSize: 32767}, 4 << 20},
+		{"lock-step", &ch06.Client{WindowSize: 1}, 0},
+		{"no options", &ch06.Client{NoOptions: true}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			network := &packetnet.Network{}
+			conn := &clientBuffer{Conn: clientAddressListen(t, network, "192.0.2.2:2000")}
+			ctx, cancel := context.WithCancel(t.Context())
+			tt.client.ListenPacket = func(string, string) (net.PacketConn, error) { return conn, nil }
+			tt.client.Trace = func(bool, netip.AddrPort, []byte) { cancel() }
+			if _, err := tt.client.Get(ctx, "192.0.2.1", "f", io.Discard); !errors.Is(err, context.Canceled) {
+				t.Fatalf("Get error = %v, want context.Canceled after the request", err)
+			}
+			if conn.size != tt.want {
+				t.Errorf("buffer of %d bytes, want %d", conn.size, tt.want)
+			}
+		})
+	}
+}
+
+type clientBuffer struct {
+	*packetnet.Conn
+	size int
+}
+
+func (c *clientBuffer) SetReadBuffer(bytes int) error { c.size = bytes; return nil }

@@ -37,6 +37,7 @@ func TestOptions(t *testing.T) {
 		{nil, "timeout 255", "timeout 255"},
 		{nil, "timeout 0", ""},
 		{nil, "timeout 256", ""},
+		{nil, "windowsize 1", "windowsize 1"},
 		{nil, "windowsize 16", "windowsize 16"},
 		{nil, "windowsize 65535", "windowsize 64"},
 		{nil, "windowsize 0", ""},

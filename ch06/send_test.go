@@ -86,6 +86,7 @@ func TestSend(t *testing.T) {
 		{"windows, two ACKs make one window", window4, 100 * 8, []step{
 			{"ACK 0", "1 2 3 4"}, {"ACK 2, ACK 4", "3 4 5 6 7 8"}, {"ACK 8", "9 10 11 12"},
 		}},
+		{"windows, a newer ACK asks for less", window4, 100 * 8, []step{{"ACK 0", "1 2 3 4"}, {"ACK 2+ACK 4", "5 6 7 8"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -100,7 +101,9 @@ func TestSend(t *testing.T) {
 							time.Sleep(wait)
 							continue
 						}
-						client.Send(tid, sendAck(t, send))
+						for ack := range strings.SplitSeq(send, "+") { // at the same time
+							client.Send(tid, sendAck(t, ack))
+						}
 					}
 					time.Sleep(2*delay + 10*time.Microsecond) // fake, and less than any timer
 					var got []string

@@ -19,8 +19,9 @@ type packetFake struct {
 	net.PacketConn // nil: its other methods are not called
 	reads          []error
 	echoes         int
-	last           time.Time // of the last echo
-	waits          time.Duration
+	last           time.Time     // of the last echo
+	until          time.Time     // deadline of writes
+	waits          time.Duration // of the last echo
 	over           chan struct{}
 	closed         bool
 }
@@ -37,11 +38,14 @@ func (c *packetFake) ReadFrom(p []byte) (int, net.Addr, error) {
 
 func (c *packetFake) WriteTo(p []byte, to net.Addr) (int, error) {
 	c.echoes++
-	c.last = time.Now()
+	c.last, c.waits = time.Now(), time.Until(c.until)
 	return 0, syscall.EPERM // dropped by a firewall: no reason to end
 }
 
-func (c *packetFake) SetWriteDeadline(t time.Time) error { c.waits = time.Until(t); return nil }
+func (c *packetFake) SetWriteDeadline(t time.Time) error {
+	c.until = t
+	return nil
+}
 
 func (c *packetFake) SetReadDeadline(time.Time) error { close(c.over); return nil }
 func (c *packetFake) LocalAddr() net.Addr             { return &net.UDPAddr{} }

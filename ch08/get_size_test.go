@@ -54,6 +54,50 @@ func (size getAnnounced) RoundTrip(r *http.Request) (*http.Response, error) {
 		Request: r}, nil
 }
 
+// Each body is closed. http.Transport holds nothing after HEAD; another RoundTripper may.
+func TestGetClosesBody(t *testing.T) {
+	for _, tt := range []struct {
+		name         string
+		status, size int
+		limit        int64 // of GetLimited; -1: Size
+	}{
+		{"Size", 200, 5, -1},
+		{"Size, not announced", 200, -1, -1},
+		{"Size, status", 410, 5, -1},
+		{"GetLimited", 200, 5, 5},
+		{"GetLimited, announced above", 200, 5, 4},
+		{"GetLimited, above", 200, -1, 4},
+		{"GetLimited, status", 410, 5, 5},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			body := &getBody{Reader: strings.NewReader("hello")}
+			client := &http.Client{Transport: getRoundTrip(func(r *http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: tt.status, ContentLength: int64(tt.size), Body: body, Request: r}, nil
+			})}
+			var err error
+			if tt.limit < 0 {
+				_, err = ch08.Size(t.Context(), client, "http://peer.example/")
+			} else {
+				_, err = ch08.GetLimited(t.Context(), client, "http://peer.example/", tt.limit)
+			}
+			if !body.closed {
+				t.Errorf("the body is still open after %v", err)
+			}
+		})
+	}
+}
+
+type getBody struct {
+	io.Reader
+	closed bool
+}
+
+func (b *getBody) Close() error { b.closed = true; return nil }
+
+type getRoundTrip func(*http.Request) (*http.Response, error)
+
+func (f getRoundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 // An announced body is read into a slice made once; io.ReadAll would grow one.
 func BenchmarkGetLimited(b *testing.B) {
 	body := make([]byte, 1<<20)

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -125,6 +127,30 @@ func TestSkewCached(t *testing.T) {
 		ts.Close()
 	}
 }
+
+// http.Transport holds nothing after a HEAD request; another RoundTripper may.
+func TestSkewClosesBody(t *testing.T) {
+	body := &skewBody{Reader: strings.NewReader("")}
+	client := &http.Client{Transport: skewRoundTrip(func(*http.Request) (*http.Response, error) {
+		resp := skewResponse("Server", "x")
+		resp.Body = body
+		return resp, nil
+	})}
+	if _, err := ch08.Skew(t.Context(), client, "http://peer.example/"); !errors.Is(err, ch08.ErrNoDate) || !body.closed {
+		t.Errorf("Skew error = %v, body closed: %t, want %v, true", err, body.closed, ch08.ErrNoDate)
+	}
+}
+
+type skewBody struct {
+	io.Reader
+	closed bool
+}
+
+func (b *skewBody) Close() error { b.closed = true; return nil }
+
+type skewRoundTrip func(*http.Request) (*http.Response, error)
+
+func (f skewRoundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestSkewSilentServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -314,9 +314,9 @@ func faultDescriptors(r *runningFault) {
 		r.Fatalf("the kernel still makes connections: %v", err)
 	}
 	defer c.Close()
-	got, _, _ := strings.Cut(r.process.Stderr(), "\nfault: pid")
-	if !strings.Contains(got, "40 descriptors are in use: accept") ||
-		!strings.HasSuffix(got, "too many open files") {
+	// Standard error may arrive later than standard output, which startFault has waited for.
+	got := r.process.WaitLine(r.T, "40 descriptors are in use: accept")
+	if !strings.HasSuffix(got, "too many open files") {
 		r.Errorf("it says %q, want that accept fails", got)
 	}
 }

@@ -85,10 +85,11 @@ func histogramQuantile(h *metrics.Float64Histogram, q float64) float64 {
 	}
 	for i, n := range h.Counts {
 		if seen += n; total > 0 && float64(seen) >= q*float64(total) {
-			if math.IsInf(h.Buckets[i+1], 1) {
-				return h.Buckets[i]
+			bound := h.Buckets[i+1]
+			if math.IsInf(bound, 1) {
+				bound = h.Buckets[i]
 			}
-			return h.Buckets[i+1]
+			return bound
 		}
 	}
 	return 0
