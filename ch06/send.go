@@ -15,7 +15,7 @@ import (
 
 const (
 	oneBurst  = 256 << 10       // bytes to send before looking for an ACK
-	lastWait  = 5 * time.Second // patience if nothing but the last ACK is missing,
+	lastWait  = 5 * time.Second // patience once the last window was sent,
 	lastTries = 8               // and how often to retransmit at least
 )
 
@@ -47,7 +47,7 @@ type sender struct {
 	pass  pass
 	asked bool  // a repeated ACK was responded to since the last round trip
 	reach int64 // how many blocks a pass usually brings
-	again int   // more gaps of blocks sent before their pass than of others
+	again int   // gaps at blocks sent before their pass, less other ends of passes; 0 to 4
 
 	read                  int64 // bytes of the file
 	bytes, blocks, resent int64 // for the log: acknowledged, acknowledged, retransmitted
@@ -67,8 +67,8 @@ type pass struct {
 	began  time.Time
 	known  int64         // the first block that was never sent before
 	blind  bool          // blocks are sent twice that may have arrived
-	paused bool          // it took longer than a round trip
-	early  time.Duration // when an ACK came that was taken to be about the pass before
+	paused bool          // its pauses are part of what a round trip would measure
+	early  time.Duration // how soon an ACK came that was taken to be about the pass before
 }
 
 // run sends the file, after the option acknowledgment if there is one. It returns nil once
@@ -276,7 +276,7 @@ func (s *sender) look(wait time.Duration) (acted bool, err error) {
 func (s *sender) received(b []byte, from netip.AddrPort, now time.Time) (acted bool, err error) {
 	switch op := opCode(b); {
 	case from != s.client:
-		if op != OpErr { // an ERROR is never answered
+		if op != OpErr { // an ERROR gets no response
 			s.conn.sendErr(ErrUnknownID, "this port serves another client", from)
 		}
 	case op == OpErr:

@@ -14,8 +14,8 @@ import (
 	"network-programming-with-go/ch06/internal/packetnet"
 )
 
-// The first retransmission comes a little more than a round trip after the block, whatever
-// timeout the client asked for; later ones after pauses that double.
+// The first retransmission comes a round trip and 40 ms after the block, whatever timeout
+// the client asked for. Later ones come after pauses that double.
 func TestTimerFollowsRoundTrips(t *testing.T) {
 	for _, tt := range []struct {
 		roundTrip, timeout string
