@@ -105,7 +105,7 @@ func TestTimerLastACK(t *testing.T) {
 			t.Errorf("the transfer ended after %v, want 5s", got)
 		}
 		synctest.Wait() // the log is written
-		if got := log.String(); !strings.Contains(got, "level=INFO") || !strings.Contains(got, `outcome="sent, but the last block was not acknowledged"`) {
+		if got := log.String(); !strings.Contains(got, "level=INFO") || !strings.Contains(got, `outcome="sent, but the last ACK is missing"`) {
 			t.Errorf("the log is %s", got)
 		}
 	})
