@@ -82,7 +82,7 @@ draw: ## write the charts and diagrams into the pages
 commands: ## each troubleshooting command does what the page says
 	@.github/scripts/troubleshooting.sh $(COMMANDS)
 
-copy: ## copy FILE=ch06/server.go and what it needs to the folder TO=../mine/tftp
+copy: ## copy FILE=ch06/server.go, or a folder, and what it needs to the folder TO=../mine/tftp
 	@$(GO) run ./.github/scripts/copy "$(FILE)" "$(TO)"
 
 fuzz: ## each fuzz target for FUZZTIME (10s)

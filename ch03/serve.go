@@ -19,7 +19,8 @@ const ServeGrace = 5 * time.Second
 //
 // When ctx ends, reads of a handler's conn fail with os.ErrDeadlineExceeded, so a handler
 // that waits for a request returns. Writes work until [ServeGrace] later, to finish a
-// response. Then conn is closed. A handler that waits for anything else must watch ctx.
+// response. Then conn is closed. A handler that waits for anything else must watch ctx. So
+// Serve does not suit a proxy: its streams must go on reading, as those of ch04/proxy do.
 //
 // A panic in handle ends the program. To set limits wrap l; for HTTP use http.Server.
 func Serve(ctx context.Context, l net.Listener,

@@ -33,6 +33,9 @@ type Proxy struct {
 // After a failure the other direction has ProxyGrace to bring over what is on its way. If
 // a peer has sent all and then is gone for good, both directions end within two seconds.
 //
+// When ctx ends, both conns are reset at once. To let streams finish on shutdown, give Run
+// a context that ends later than the one that stops the accept loop, as ch04/proxy does.
+//
 // Run returns nil if both streams passed whole, context.Cause(ctx), wrapped, if ctx ended
 // first, and otherwise the errors of both directions, joined.
 func (p Proxy) Run(ctx context.Context, client, server net.Conn) error {

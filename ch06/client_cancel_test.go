@@ -53,9 +53,19 @@ func TestClientGivesUp(t *testing.T) {
 	}
 }
 
-// A server in a flood may forget a client between its OACK and the ACK. Once two seconds
-// have passed without progress the client makes a new request.
+// A server in a flood may forget a client between its OACK and the ACK, or say that it does
+// not know the ACK. Once two seconds have passed without progress, or the timer expires after
+// that ERROR, the client makes a new request.
 func TestClientAsksAnew(t *testing.T) {
+	t.Run("silence", func(t *testing.T) { cancelForget(t, "", 2*time.Second, 4*time.Second) })
+	t.Run("ERROR 5", func(t *testing.T) {
+		cancelForget(t, "\x00\x05\x00\x05who?\x00", 0, 2*time.Second)
+	})
+}
+
+// cancelForget has a server forget its OACK, and respond to the ACK with response. The second
+// request must come in time.
+func cancelForget(t *testing.T, response string, least, most time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		network := &packetnet.Network{Delay: time.Millisecond}
 		server := cancelListen(t, network, "192.0.2.1:69")
@@ -71,14 +81,17 @@ func TestClientAsksAnew(t *testing.T) {
 				}
 				t.Log(time.Since(start), ch06.Describe([]byte(packet)))
 				if packet[1] != byte(ch06.OpRRQ) {
+					if response != "" {
+						server.Send(client, response)
+					}
 					continue // an ACK, about which the server knows nothing
 				}
 				if requests++; requests == 1 {
 					server.Send(client, "\x00\x06tsize\x005\x00")
 					continue
 				}
-				if got := time.Since(start); got < 2*time.Second || got > 4*time.Second {
-					t.Errorf("the second request came after %v, want 2 to 4 s", got)
+				if got := time.Since(start); got < least || got > most {
+					t.Errorf("the second request came after %v, want %v to %v", got, least, most)
 				}
 				tid, err := network.Listen("192.0.2.1:0")
 				if err != nil {

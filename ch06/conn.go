@@ -58,8 +58,8 @@ func (c *conn) send(b []byte, size int, to netip.AddrPort) {
 	eachPacket(b, size, func(packet []byte) { c.socket.WriteTo(packet, addr) })
 }
 
-// sendErr ends the transfer for the peer, which does not respond. If the packet is lost,
-// the peer's timer ends the transfer.
+// sendErr sends an ERROR, which ends the transfer for the peer and gets no response. If it
+// is lost, the peer's timer ends the transfer.
 func (c *conn) sendErr(code ErrCode, message string, to netip.AddrPort) {
 	e := &Err{code, message[:min(len(message), BlockSize-1)]}
 	if b, err := e.MarshalBinary(); err == nil {
@@ -179,7 +179,7 @@ type timer struct {
 	smoothed time.Duration // average round trip; 0 until one was measured
 	varied   time.Duration // its mean deviation
 	shortest time.Duration // the shortest one
-	outliers int           // much longer ones in a row
+	outliers int           // much longer ones in a row, not counted
 
 	progressed time.Time // when the peer last made progress
 	tries      int       // how often the timer has expired since
@@ -188,8 +188,8 @@ type timer struct {
 
 // sample takes a round trip into account. Karn's rule: it must not be that of a packet
 // that was retransmitted, since nobody knows which of the two was acknowledged. Nor may it
-// be one after which the peer's own timer made it respond: a much longer one than usual
-// counts only if it is not the exception.
+// be one that the peer's own timer ended: a round trip that is much longer than usual counts
+// only after three such in a row.
 func (t *timer) sample(d time.Duration) {
 	if !t.usual(d) && t.outliers < 3 {
 		t.outliers++

@@ -247,7 +247,7 @@ func (e *Err) MarshalBinary() ([]byte, error) {
 }
 
 // UnmarshalBinary parses the packet and keeps nothing of b. Some peers leave out the zero
-// byte, or the code; whatever they send, an ERROR ends a transfer and is never answered.
+// byte, or the code; whatever they send, an ERROR ends a transfer and gets no response.
 func (e *Err) UnmarshalBinary(b []byte) error {
 	if err := wantPacket(b, OpErr, 2); err != nil {
 		return err

@@ -26,7 +26,7 @@ type receiver struct {
 	request  []byte         // the RRQ
 	asked    terms          // what it asks for at most
 	address  netip.AddrPort // where it is sent
-	resend   time.Duration  // without progress, until it is sent again
+	resend   time.Duration  // without progress, until the request is sent again
 	out      *bufio.Writer
 	progress func(received, size int64) // may be nil
 
@@ -97,7 +97,8 @@ func (r *receiver) sendRequest(now time.Time) {
 	r.timer.start(now)
 }
 
-// expired reports a gap, or acknowledges again what has arrived if the timer has expired.
+// expired reports a gap that has lasted for gapWait. If the timer has expired, it repeats the
+// request or the last ACK, or fails if patience has passed.
 func (r *receiver) expired(now time.Time) error {
 	if now.Before(r.timer.due) {
 		if !r.gap.since.IsZero() && r.gap.reported.IsZero() && now.Sub(r.gap.since) >= r.gapWait() {
@@ -146,7 +147,7 @@ func (r *receiver) fromServer(from netip.AddrPort, b []byte) bool {
 	if !same {
 		r.other = from
 	}
-	if opCode(b) != OpErr { // an ERROR is never answered
+	if opCode(b) != OpErr { // an ERROR gets no response
 		r.conn.sendErr(ErrUnknownID, "this port awaits another server", from)
 	}
 	return false
@@ -176,6 +177,10 @@ func (r *receiver) packet(b []byte, now time.Time) (done bool, err error) {
 	if opCode(b) == OpErr {
 		var e Err
 		e.UnmarshalBinary(b) // cannot fail: it is an ERROR
+		if e.Code == ErrUnknownID && r.granted && r.expected == 1 {
+			r.settled = false // the server has forgotten what it granted: the timer asks again
+			return false, nil
+		}
 		return false, &e
 	}
 	if len(b) < 4 {

@@ -15,13 +15,13 @@ import (
 
 const (
 	oneBurst  = 256 << 10       // bytes to send before looking for an ACK
-	lastWait  = 5 * time.Second // patience if nothing but the last ACK is missing,
+	lastWait  = 5 * time.Second // patience once the last window was sent,
 	lastTries = 8               // and how often to retransmit at least
 )
 
 var (
 	errNoAck     = fmt.Errorf("no acknowledgment: %w", os.ErrDeadlineExceeded)
-	errNoLastAck = errors.New("sent, but the last block was not acknowledged")
+	errNoLastAck = errors.New("sent, but the last ACK is missing")
 )
 
 // sender sends one file to one client, a window of blocks at a time (RFC 7440); in
@@ -44,10 +44,11 @@ type sender struct {
 	next   int64  // the first block that was never sent
 	ended  bool   // the window holds the last block
 
-	pass  pass
-	asked bool  // a repeated ACK was responded to since the last round trip
-	reach int64 // how many blocks a pass usually brings
-	again int   // more gaps of blocks sent before their pass than of others
+	pass   pass
+	gap    bool  // the client has reported one in this window
+	asked  bool  // a repeated ACK was responded to since the last round trip
+	reach  int64 // how many blocks a pass usually brings
+	wasted int   // gaps at blocks sent before their pass, less other ends of passes; 0 to 4
 
 	read                  int64 // bytes of the file
 	bytes, blocks, resent int64 // for the log: acknowledged, acknowledged, retransmitted
@@ -67,8 +68,8 @@ type pass struct {
 	began  time.Time
 	known  int64         // the first block that was never sent before
 	blind  bool          // blocks are sent twice that may have arrived
-	paused bool          // it took longer than a round trip
-	early  time.Duration // when an ACK came that was taken to be about the pass before
+	paused bool          // its pauses are part of what a round trip would measure
+	early  time.Duration // how soon an ACK came that was taken to be about the pass before
 }
 
 // run sends the file, after the option acknowledgment if there is one. It returns nil once
@@ -183,9 +184,10 @@ func (s *sender) startTimer(now time.Time) {
 	}
 }
 
-// finishing reports whether perhaps nothing but the last ACK is missing.
+// finishing reports whether perhaps nothing but the last ACK is missing: the last window was
+// sent, and the client has not reported a gap in it.
 func (s *sender) finishing() bool {
-	return s.ended && s.state.flowing.Load() && (s.blocks > 0 || s.end() == s.first+1)
+	return s.ended && !s.gap && s.state.flowing.Load() && (s.blocks > 0 || s.end() == s.first+1)
 }
 
 // burst returns how many blocks to send before looking for an ACK, and how long to wait for
@@ -194,7 +196,7 @@ func (s *sender) finishing() bool {
 // pauses for a round trip after most of the blocks that a pass usually brings.
 func (s *sender) burst() (blocks int64, pause time.Duration) {
 	blocks = int64(max(1, oneBurst/s.stride))
-	if s.again > 1 {
+	if s.wasted > 1 {
 		return min(blocks, max(2, s.reach*2/3)), s.timer.smoothed + s.timer.varied
 	}
 	return blocks, 0
@@ -276,7 +278,7 @@ func (s *sender) look(wait time.Duration) (acted bool, err error) {
 func (s *sender) received(b []byte, from netip.AddrPort, now time.Time) (acted bool, err error) {
 	switch op := opCode(b); {
 	case from != s.client:
-		if op != OpErr { // an ERROR is never answered
+		if op != OpErr { // an ERROR gets no response
 			s.conn.sendErr(ErrUnknownID, "this port serves another client", from)
 		}
 	case op == OpErr:
@@ -351,13 +353,15 @@ func (s *sender) acknowledged(n int64, now time.Time) {
 
 	switch {
 	case s.first == s.next:
-		s.reach, s.again = (s.reach+int64(s.terms.windowSize))/2, max(s.again-1, 0)
+		s.gap = false
+		s.reach, s.wasted = (s.reach+int64(s.terms.windowSize))/2, max(s.wasted-1, 0)
 	case current: // a gap, RFC 7440 section 4
+		s.gap = true
 		s.reach = (s.reach + n) / 2
 		if s.first < s.pass.known {
-			s.again = min(s.again+1, 4)
+			s.wasted = min(s.wasted+1, 4)
 		} else {
-			s.again = max(s.again-1, 0)
+			s.wasted = max(s.wasted-1, 0)
 		}
 		s.goBack(false)
 	default: // it is late: the client has received more since

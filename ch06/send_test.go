@@ -13,9 +13,10 @@ import (
 	"network-programming-with-go/ch06/internal/packetnet"
 )
 
-// A client that never responds gets block 1 again after 1, 2, 4 and 8 seconds, as RFC 1123
-// section 4.2.3.2 wants the pauses to grow, until half a minute has passed. If it asks for a
-// timeout, that bounds the pauses and multiplies the patience.
+// A client that never responds gets block 1 again after pauses of 1, 2, 4, 8 and 8 seconds,
+// as RFC 1123 section 4.2.3.2 wants the pauses to grow, until half a minute has passed. If
+// it asks for a timeout, no pause is longer, and the patience is at least six timeouts, or
+// two minutes if those are longer.
 func TestRetransmit(t *testing.T) {
 	for _, tt := range []struct {
 		name, options string

@@ -134,7 +134,8 @@ func (s *Server) Serve(conn net.PacketConn) error {
 }
 
 // Shutdown stops taking requests and waits for the transfers to end. If ctx ends first it
-// returns ctx's cause, and transfers go on: Close ends them.
+// returns ctx's cause, and transfers go on: Close ends them. Serve returns at once: before
+// the program exits it must wait for Shutdown, or transfers are cut and clients time out.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.close(nil)
 	idle := make(chan struct{})

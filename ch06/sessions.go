@@ -19,7 +19,7 @@ import (
 // Copy with: packets.go, options.go, conn.go, send.go, files.go, server.go.
 
 const (
-	needed = time.Second     // a client's first ACK may take that long
+	needed = 2 * time.Second // a client's first ACK may take that long
 	gone   = 5 * time.Second // a client that was silent for so long makes room
 )
 
@@ -134,14 +134,18 @@ func (c *crowd) repeats(client netip.AddrPort, name string, now time.Time) bool 
 		}
 		c.then, c.now, c.turned = c.now, make([]uint64, crowdBits/64), now
 	}
-	bit := maphash.Comparable(c.seed, struct {
+	hash := maphash.Comparable(c.seed, struct {
 		client netip.AddrPort
 		name   string
-	}{client, name}) % crowdBits
-	word, mask := bit/64, uint64(1)<<(bit%64)
-	seen := c.now[word]&mask != 0 || c.then != nil && c.then[word]&mask != 0
-	c.now[word] |= mask
-	return seen
+	}{client, name})
+	inNow, inThen := true, c.then != nil
+	for range 2 { // two bits for each request
+		word, mask := hash%crowdBits/64, uint64(1)<<(hash%64)
+		inNow, inThen = inNow && c.now[word]&mask != 0, inThen && c.then[word]&mask != 0
+		c.now[word] |= mask
+		hash >>= 32
+	}
+	return inNow || inThen
 }
 
 // evict ends a session to make room: the oldest one that was never acknowledged, as after
@@ -160,7 +164,7 @@ func (s *Server) evict(now time.Time) bool {
 		s.waiting.Remove(place)
 		c.place = nil
 	}
-	if now.Before(s.searched.Add(needed)) {
+	if now.Before(s.searched.Add(time.Second)) {
 		return false
 	}
 	s.searched = now

@@ -14,8 +14,8 @@ import (
 	"network-programming-with-go/ch06/internal/packetnet"
 )
 
-// The first retransmission comes a little more than a round trip after the block, whatever
-// timeout the client asked for; later ones after pauses that double.
+// The first retransmission comes a round trip and 40 ms after the block, whatever timeout
+// the client asked for. Later ones come after pauses that double.
 func TestTimerFollowsRoundTrips(t *testing.T) {
 	for _, tt := range []struct {
 		roundTrip, timeout string
@@ -105,7 +105,7 @@ func TestTimerLastACK(t *testing.T) {
 			t.Errorf("the transfer ended after %v, want 5s", got)
 		}
 		synctest.Wait() // the log is written
-		if got := log.String(); !strings.Contains(got, "level=INFO") || !strings.Contains(got, `outcome="sent, but the last block was not acknowledged"`) {
+		if got := log.String(); !strings.Contains(got, "level=INFO") || !strings.Contains(got, `outcome="sent, but the last ACK is missing"`) {
 			t.Errorf("the log is %s", got)
 		}
 	})

@@ -12,14 +12,14 @@ import (
 	"network-programming-with-go/ch06/fastudp"
 )
 
-// BenchmarkTransfer fetches a file with blocks and windows of several sizes: what counts is
-// how often the two sides wait for each other.
+// BenchmarkTransfer fetches a file with blocks and windows of several sizes, over the sockets
+// that the commands use: what counts is how often the two sides wait for each other.
 func BenchmarkTransfer(b *testing.B) {
 	content := make([]byte, 4<<20)
-	addr := transferBenchServer(b, &ch06.Server{Payload: content})
+	addr := transferBenchServer(b, &ch06.Server{Payload: content, ListenPacket: fastudp.ListenPacket})
 	for _, size := range []struct{ block, window int }{{512, 1}, {1428, 1}, {1428, 16}, {1428, 64}, {65464, 1}} {
 		b.Run(fmt.Sprintf("%d/%d", size.block, size.window), func(b *testing.B) {
-			client := &ch06.Client{BlockSize: size.block, WindowSize: size.window}
+			client := &ch06.Client{BlockSize: size.block, WindowSize: size.window, ListenPacket: fastudp.ListenPacket}
 			b.ReportAllocs()
 			b.SetBytes(int64(len(content)))
 			for b.Loop() {

@@ -30,7 +30,8 @@ const (
 	PingTimeout = 60 * time.Second
 	// MaxHeaderBytes bounds request line and header; net/http adds 4 KiB of slack.
 	MaxHeaderBytes = 64 << 10 // 64 KiB
-	// ShutdownGrace is how long Run lets requests in flight finish.
+	// ShutdownGrace is how long Run lets requests in flight finish. Keep it below the time that
+	// your supervisor waits before SIGKILL; Docker waits for 10 s.
 	ShutdownGrace = 20 * time.Second
 )
 

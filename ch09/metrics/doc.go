@@ -1,5 +1,5 @@
 // Package metrics measures a service and shows what it measured. It needs the standard
-// library only, and can be copied whole. Its files, in reading order:
+// library only, and can be copied whole, without its tests. Its files, in reading order:
 //
 //   - histogram.go: a latency histogram, percentiles from a few atomics
 //   - metrics.go: rate, errors and duration of requests, by route

@@ -1,5 +1,6 @@
 // Copy copies a source file of this module, and what its "Copy with:" line names, into a
-// folder of another module, ready to build there.
+// folder of another module, ready to build there. Of a folder it copies all source files.
+// Tests stay behind.
 //
 //	go run ./.github/scripts/copy ch06/server.go ../mine/tftp
 //
@@ -59,6 +60,10 @@ type file struct {
 
 // plan reads all files and changes them. It writes nothing.
 func plan(source, to string) (files []file, notes []string, err error) {
+	source, others, err := inFolder(source)
+	if err != nil {
+		return nil, nil, err
+	}
 	// Not a test: it is of another package and imports the chapter.
 	if !strings.HasSuffix(source, ".go") || strings.HasSuffix(source, "_test.go") {
 		return nil, nil, fmt.Errorf("%s: want a .go file that is not a test", source)
@@ -70,6 +75,9 @@ func plan(source, to string) (files []file, notes []string, err error) {
 	names, err := with(src)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", source, err)
+	}
+	if others != nil { // a folder: all of its files, whatever the first one needs
+		names = others
 	}
 	name, err := packageOf(to)
 	if err != nil {
@@ -98,6 +106,9 @@ func plan(source, to string) (files []file, notes []string, err error) {
 		err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err
+			}
+			if strings.HasSuffix(path, "_test.go") { // may import what is not copied
+				return nil
 			}
 			data, err := os.ReadFile(path)
 			if err != nil {
@@ -144,6 +155,30 @@ func plan(source, to string) (files []file, notes []string, err error) {
 		notes = append(notes, fmt.Sprintf("no go.mod above %s: the module needs at least: go %s", to, goVersion))
 	}
 	return files, notes, nil
+}
+
+// inFolder returns a file unchanged. Of a command's folder it returns main.go, whose line
+// names the rest. Of a package's folder it returns the first source file, and the others.
+func inFolder(source string) (file string, others []string, err error) {
+	info, err := os.Stat(source)
+	if err != nil || !info.IsDir() {
+		return source, nil, nil // what is wrong with a file is found when it is read
+	}
+	command := filepath.Join(source, "main.go")
+	if _, err := os.Stat(command); err == nil {
+		return command, nil, nil
+	}
+	all, _ := filepath.Glob(filepath.Join(source, "*.go")) // cannot fail: the pattern is good
+	others = []string{}
+	for _, name := range all {
+		if !strings.HasSuffix(name, "_test.go") {
+			others = append(others, filepath.Base(name))
+		}
+	}
+	if len(others) == 0 {
+		return "", nil, fmt.Errorf("%s: no .go file that is not a test", source)
+	}
+	return filepath.Join(source, others[0]), others[1:], nil
 }
 
 var packageLine = regexp.MustCompile(`(?m)^package [a-z0-9_]+`)
