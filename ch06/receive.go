@@ -352,9 +352,13 @@ func (r *receiver) repeat(now time.Time) {
 }
 
 // linger acknowledges the last block again if the server repeats it, RFC 1350 section 6.
-// The server's timer expires within that time if it waits about as long as this one.
+// The timer of a server like this one expires within that time.
 func (r *receiver) linger(b []byte) {
-	for end := time.Now().Add(min(3*r.timer.wait, time.Second)); ; {
+	wait := time.Second
+	if r.timer.smoothed > 0 {
+		wait = min(wait, 2*r.timer.smoothed+3*minWait)
+	}
+	for end := time.Now().Add(wait); ; {
 		n, size, from, err := r.conn.receive(b, end)
 		switch now := time.Now(); {
 		case err == nil && from == r.server:
