@@ -162,7 +162,7 @@ func TestProxySocketsReset(t *testing.T) {
 }
 
 // A server that closes after its response, with nothing unread, has ended in order. On a
-// Unix socket a write to it fails at once, which is no failure of what has passed.
+// Unix socket a write to it fails at once. What has passed before did not fail.
 func TestProxySocketsServerCloses(t *testing.T) {
 	leak.Check(t)
 	client, c := socketsPair(t, "tcp")

@@ -196,8 +196,8 @@ func TestClientTellsTheServer(t *testing.T) {
 	}
 }
 
-// A server that responds to each packet, but never brings the client further, is given up
-// like a silent one.
+// A server that responds to each packet without making progress keeps Get no longer than a
+// silent one does.
 func TestClientEndlessServers(t *testing.T) {
 	for _, tt := range []struct {
 		name, response string

@@ -174,7 +174,7 @@ type timer struct {
 	wait     time.Duration // until the next retransmission
 	margin   time.Duration // the least to wait beyond a round trip
 	ceiling  time.Duration // the longest wait
-	patience time.Duration // without progress, until the peer is given up
+	patience time.Duration // without progress, until the transfer ends
 
 	smoothed time.Duration // average round trip; 0 until one was measured
 	varied   time.Duration // its mean deviation

@@ -53,7 +53,7 @@ func TestFileNames(t *testing.T) {
 		{strings.Repeat("long", 100), ch06.ErrNotFound},
 	} {
 		if runtime.GOOS == "windows" && (strings.Contains(tt.name, ":") || len(tt.name) > 255) {
-			continue // a drive is no part of a name there, and codes differ
+			continue // names cannot hold a drive there, and codes differ
 		}
 		for kind, server := range map[string]*ch06.Server{"Root": {Root: root}, "FS": {FS: root.FS()}} {
 			t.Run(kind+" "+tt.name, func(t *testing.T) {

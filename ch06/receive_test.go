@@ -151,7 +151,7 @@ func TestReceiveLingers(t *testing.T) {
 	}
 }
 
-// A server that never responds is given up after half a minute, and gets the request again
+// Get times out after half a minute if the server never responds. The request is retransmitted
 // after 1, 3, 7, 15 and 23 s.
 func TestReceiveSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -23,7 +23,7 @@ import (
 func bodySend(t *testing.T, h http.Handler, request, rest string) (resp *http.Response, took, closed time.Duration) {
 	t.Helper()
 	srv := ch09.NewServer("", h)
-	srv.IdleTimeout = 24 * time.Hour // so that only a connection that is given up closes
+	srv.IdleTimeout = 24 * time.Hour // so that only a refused body closes a connection
 	l := memory.Listen()
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()

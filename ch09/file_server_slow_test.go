@@ -62,7 +62,7 @@ func slowGet(t *testing.T, h http.Handler, http2 bool, rate int) (n int64, open 
 }
 
 // 2.5 MiB at 32 KiB a second take 80 s, more than the server's WriteTimeout of 60 s. A client
-// that reads nothing is gone all the same.
+// that reads nothing still loses its connection.
 func TestFileServerSlowReaders(t *testing.T) {
 	const size = 5 << 19
 	files := fstest.MapFS{"big": {Data: make([]byte, size)}}

@@ -9,7 +9,7 @@ import (
 )
 
 // A logWriter writes lines in the background, so that a pipe that nobody reads any more
-// stops no connection. If there is no room for 100 ms, lines are lost until there is.
+// does not stop connections. If it has been full for 100 ms, lines are lost until it has room.
 type logWriter struct {
 	lines chan []byte
 	lost  atomic.Int64

@@ -66,7 +66,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// An error that single datagrams have too is no reason to send only such from then on.
+// An error that single datagrams also get does not turn GSO off.
 func TestRefusedForOtherReasons(t *testing.T) {
 	sender, receiver, to := refusedPair(t)
 	if reads := refusedWindow(t, sender, receiver, to); reads != 1 {

@@ -84,7 +84,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	addr, name := flags.Arg(0), flags.Arg(1)
 	if *output == "" {
 		if *output = path.Base(strings.ReplaceAll(name, `\`, "/")); !filepath.IsLocal(*output) || *output == "." {
-			return wrongUse(stderr, "%q is no name for a file here: use -o FILE", name)
+			return wrongUse(stderr, "%q is not a name for a local file: use -o FILE", name)
 		}
 		if *output == "-" {
 			*output = "./-" // a file of that name, not standard output

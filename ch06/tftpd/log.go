@@ -30,7 +30,7 @@ func (q *logQueue) write(out io.Writer) {
 	for stop != nil || len(q.lines) > 0 {
 		select {
 		case line := <-q.lines:
-			out.Write(line) // there is no other place to report its error
+			out.Write(line) // an error cannot be reported anywhere else
 		case <-stop:
 			stop = nil
 		}

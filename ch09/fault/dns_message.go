@@ -88,7 +88,7 @@ func question(q []byte) (name string, end int, ok bool) {
 	}
 	i := dnsHeader
 	for i < len(q) && q[i] != 0 {
-		if q[i] > 63 { // not a length but a pointer: there is no earlier name
+		if q[i] > 63 { // a pointer, and nothing precedes it
 			return "", 0, false
 		}
 		i += 1 + int(q[i])
