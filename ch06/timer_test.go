@@ -111,6 +111,34 @@ func TestTimerLastACK(t *testing.T) {
 	})
 }
 
+// A client that reported a gap in the last window lacks more than its last ACK: the transfer
+// has the whole patience, and the log says that it failed.
+func TestTimerLastGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		server := &ch06.Server{Logger: slog.New(slog.NewTextHandler(&log, nil))}
+		network := &packetnet.Network{Delay: time.Millisecond}
+		client, to := timerServe(t, network, server, 9*8)
+		client.Send(to, "\x00\x01f\x00octet\x00blksize\x008\x00windowsize\x008\x00")
+		_, tid := client.Receive()
+		for _, block := range []rune{0, 8, 9} { // of 10 blocks, the last window has 9 and 10
+			client.Send(tid, "\x00\x04\x00"+string(block))
+			time.Sleep(3 * time.Millisecond)
+		}
+		start := time.Now()
+		for network.Open() > 2 { // until the transfer's socket is closed
+			time.Sleep(10 * time.Millisecond)
+		}
+		if got := time.Since(start).Round(time.Second); got != 30*time.Second {
+			t.Errorf("the transfer ended after %v, want 30s", got)
+		}
+		synctest.Wait() // the log is written
+		if got := log.String(); !strings.Contains(got, "level=WARN") || !strings.Contains(got, "no acknowledgment") {
+			t.Errorf("the log is %s", got)
+		}
+	})
+}
+
 // timerServe runs server with a file of size bytes until the test ends, in a bubble. It
 // returns a client's conn and the server's address.
 func timerServe(t *testing.T, network *packetnet.Network, server *ch06.Server, size int) (*packetnet.Conn, netip.AddrPort) {
