@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -26,6 +27,7 @@ func LogRequests(log *slog.Logger) func(http.Handler) http.Handler {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	handler := log.Handler()
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			method, path := r.Method, r.URL.Path // the next handler may change them
@@ -40,7 +42,8 @@ func LogRequests(log *slog.Logger) func(http.Handler) http.Handler {
 				if o.Status == http.StatusSwitchingProtocols {
 					duration = slog.Attr{} // handlers leave out an empty one
 				}
-				log.LogAttrs(r.Context(), level, "request",
+				record := slog.NewRecord(time.Now(), level, "request", 0)
+				record.AddAttrs(
 					slog.String("method", logText(method)),
 					slog.String("path", logText(path)),
 					slog.String("route", o.Route),
@@ -49,6 +52,7 @@ func LogRequests(log *slog.Logger) func(http.Handler) http.Handler {
 					duration,
 					slog.String("peer", r.RemoteAddr),
 					slog.Bool("panicked", o.Panicked))
+				handler.Handle(r.Context(), record)
 			})
 		})
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os/exec"
 	"runtime"
 	"strings"
 	"syscall"
@@ -31,7 +30,6 @@ func TestServerCommandStop(t *testing.T) {
 		{"request in flight", serverStopInFlight},
 		{"no request in flight", serverStopIdle},
 		{"readiness", serverStopReadiness},
-		{"log without a reader", serverStopUnreadLog},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -140,39 +138,5 @@ func serverStopReadiness(t *testing.T, program string) {
 	if failed == 0 || got.Status != 0 || time.Since(start) < 300*time.Millisecond {
 		t.Errorf("%d checks failed, exit status %d after %v, want some, 0, 300ms at least",
 			failed, got.Status, time.Since(start))
-	}
-}
-
-// A request is logged when it has been answered: the second one shows whether the
-// server has outlived the log.
-func serverStopUnreadLog(t *testing.T, program string) {
-	cmd := exec.Command(program, "-listen", "127.0.0.1:0")
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill() }) // error: it has ended, as it should
-	line, err := bufio.NewReader(stderr).ReadString('\n')
-	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
-	if !ok {
-		t.Fatalf("first line %q, %v", line, err)
-	}
-	stderr.Close()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	for range 3 {
-		resp, err := client.Get("http://" + addr + "/healthz")
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Error(err)
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("after SIGTERM: %v, want exit status 0", err)
 	}
 }

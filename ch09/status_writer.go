@@ -34,6 +34,9 @@ type StatusWriter struct {
 
 // NewStatusWriter wraps w.
 func NewStatusWriter(w http.ResponseWriter) *StatusWriter {
+	if sw, ok := w.(*StatusWriter); ok {
+		return sw
+	}
 	return &StatusWriter{ResponseWriter: w}
 }
 

@@ -23,7 +23,7 @@ import (
 	"network-programming-with-go/ch09/metrics"
 )
 
-// Copy with: cert.go, page.go, page.html, assets, site, ../body.go, ../chain.go, ../default.go, ../dir_fs.go, ../file_server.go, ../measure.go, ../metrics, ../progress.go, ../readiness.go, ../request_log.go, ../restrict_prefix.go, ../secure_headers.go, ../server.go, ../shutdown.go, ../status_writer.go.
+// Copy with: cert.go, log.go, page.go, page.html, assets, site, ../body.go, ../chain.go, ../default.go, ../dir_fs.go, ../file_server.go, ../measure.go, ../metrics, ../progress.go, ../readiness.go, ../request_log.go, ../restrict_prefix.go, ../secure_headers.go, ../server.go, ../shutdown.go, ../status_writer.go.
 
 const usage = `server serves a page, a greeting, files, health and metrics over HTTP or HTTPS.
 
@@ -93,6 +93,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 
+	queue := newLogQueue(stderr)
+	defer queue.close()
+	stderr = queue // from here on no write waits for a reader
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	site, err := fs.Sub(embedded, "site")
 	if err != nil {

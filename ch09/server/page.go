@@ -17,7 +17,7 @@ import (
 	"network-programming-with-go/ch09/metrics"
 )
 
-// Copy with: main.go, cert.go, page.html, assets, site, ../body.go, ../chain.go, ../default.go, ../dir_fs.go, ../file_server.go, ../measure.go, ../metrics, ../progress.go, ../readiness.go, ../request_log.go, ../restrict_prefix.go, ../secure_headers.go, ../server.go, ../shutdown.go, ../status_writer.go.
+// Copy with: main.go, cert.go, log.go, page.html, assets, site, ../body.go, ../chain.go, ../default.go, ../dir_fs.go, ../file_server.go, ../measure.go, ../metrics, ../progress.go, ../readiness.go, ../request_log.go, ../restrict_prefix.go, ../secure_headers.go, ../server.go, ../shutdown.go, ../status_writer.go.
 
 // maxFormBytes bounds the greeting form.
 const maxFormBytes = 4 << 10 // 4 KiB
