@@ -143,18 +143,14 @@ func decimal(f float64) string {
 	return strconv.FormatFloat(math.Round(f*unit)/unit, 'f', -1, 64)
 }
 
-// Short writes a duration for people, with two or three digits: 480µs, 1.2ms, 3.5s.
+// Short writes a duration for people, with two digits or three: 480µs, 1.2ms, 3.5s.
 func Short(d time.Duration) string {
-	switch {
-	case d == 0:
+	if d == 0 {
 		return "–"
-	case d < time.Millisecond:
-		return fmt.Sprintf("%dµs", d.Microseconds())
-	case d < 10*time.Millisecond:
-		return fmt.Sprintf("%.1fms", d.Seconds()*1e3)
-	case d < time.Second:
-		return fmt.Sprintf("%dms", d.Milliseconds())
-	default:
-		return fmt.Sprintf("%.1fs", d.Seconds())
 	}
+	unit := time.Microsecond
+	for d/100 >= unit {
+		unit *= 10
+	}
+	return d.Truncate(unit).String()
 }
