@@ -69,7 +69,7 @@ func TestServerCommand(t *testing.T) {
 		{"GET", "/hello", "", nil, 200, `<html lang="en">`},
 		{"GET", "/healthz", "", nil, 200, "ok\n"},
 		{"GET", "/readyz", "", nil, 200, "ok\n"},
-		{"GET", "/live", "", nil, 200, "<svg"},
+		{"GET", "/live", "", nil, 200, `<div id="live"><figure>`},
 		{"GET", "/metrics.svg", "", nil, 200, "<svg"},
 		{"GET", "/favicon.ico", "", nil, 200, "<svg"},
 		{"GET", "/favicon.ico", "", []string{"If-None-Match", icon.Header.Get("ETag")}, 304, ""},

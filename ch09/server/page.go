@@ -46,7 +46,7 @@ func (s *service) handler(site fs.FS, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.page)
 	mux.HandleFunc("POST /{$}", s.page)
-	mux.HandleFunc("GET /live", s.fragment)
+	mux.HandleFunc("GET /live", s.now)
 	mux.Handle("GET /metrics.svg", &s.live)
 	mux.Handle("GET /hello", ch09.DefaultHandler())
 	mux.Handle("POST /hello", ch09.DefaultHandler())
@@ -148,9 +148,9 @@ func (s *service) view() view {
 	return view{template.HTML(s.live.SVG()), s.live.Metrics.Snapshot(), s.live.Conns.Counts()}
 }
 
-// fragment is the part of the page that its script renews.
-func (s *service) fragment(w http.ResponseWriter, _ *http.Request) {
-	render(w, "live", s.view())
+// now shows what the page's script renews, as a page of its own.
+func (s *service) now(w http.ResponseWriter, _ *http.Request) {
+	render(w, "now", s.view())
 }
 
 // render executes a template into memory first: an error can still be a 500 then.

@@ -11,7 +11,7 @@ async function renew() {
     const response = await fetch('/live', {signal: AbortSignal.timeout(5000)});
     if (!response.ok) throw new Error(response.statusText);
     const part = new DOMParser().parseFromString(await response.text(), 'text/html');
-    live.replaceChildren(...part.body.childNodes);
+    live.replaceChildren(...part.getElementById('live').childNodes);
     state.textContent = 'live';
     state.classList.add('on');
   } catch {
