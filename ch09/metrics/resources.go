@@ -6,38 +6,33 @@ import (
 )
 
 // Resources are the process's own resources by the USE method: utilization (how much is
-// in use), saturation (what has to wait) and errors. They come from runtime/metrics, whose
-// names are given with each field. Other processes of the machine are not in them. For
-// expvar use expvar.Func, which reads them each time.
+// in use), saturation (what has to wait) and errors. ReadResources has the names that they
+// have in runtime/metrics. Other processes of the machine are not in them. For expvar use
+// expvar.Func, which reads them each time.
 type Resources struct {
-	// CPU. Utilization: /sched/goroutines/running:goroutines of
-	// /sched/gomaxprocs:threads. Saturation: /sched/goroutines/runnable:goroutines, and
-	// the 99th percentile of the time that goroutines waited to run, since the start of
-	// the process, from /sched/latencies:seconds.
+	// Processors. Utilization: goroutines that run, of so many at a time. Saturation:
+	// goroutines that wait to run, and the 99th percentile of such waits since the start.
 	CPURunning uint64  `json:"cpu_running"`
 	CPULimit   uint64  `json:"cpu_limit"`
 	CPUWaiting uint64  `json:"cpu_waiting"`
 	SchedP99   float64 `json:"sched_p99_seconds"`
 
-	// Memory. Utilization: /memory/classes/total:bytes, less what went back to the
-	// system, of /gc/gomemlimit:bytes (math.MaxInt64 if there is none). Saturation:
-	// /cpu/classes/gc/total:cpu-seconds. Errors: /gc/limiter/last-enabled:gc-cycle.
+	// Memory. Utilization: all of it, less what went back to the system, of the limit
+	// (math.MaxInt64 if there is none). Saturation: processor time of the collector.
+	// Errors: the last collection that gave up keeping to the limit because it took half
+	// of the processor; 0 is good.
 	Memory      uint64  `json:"memory_bytes"`
 	MemoryLimit uint64  `json:"memory_limit_bytes"`
 	GCCPU       float64 `json:"gc_cpu_seconds"`
 	LimitedGC   uint64  `json:"limited_gc_cycle"`
 
-	// Goroutines and locks. Utilization: /sched/goroutines:goroutines. Saturation:
-	// /sync/mutex/wait/total:seconds.
+	// Goroutines and locks. Saturation: the time that goroutines waited for locks.
 	Goroutines uint64  `json:"goroutines"`
 	MutexWait  float64 `json:"mutex_wait_seconds"`
 }
 
 // ReadResources reads the current values: tens of microseconds, no stop of the world. A name
 // that the running Go release lacks leaves its field zero.
-//
-// LimitedGC is the last garbage collection cycle in which the runtime gave up keeping to
-// the memory limit because collecting took half of the processor; 0 is good.
 func ReadResources() Resources {
 	var r Resources
 	var released uint64

@@ -18,6 +18,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"network-programming-with-go/ch09"
 	"network-programming-with-go/ch09/metrics"
@@ -50,21 +51,26 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
+// options are what the flags say.
+type options struct {
+	listen, files, cert, key string
+	selfSigned, quiet        bool
+	readyDelay               time.Duration
+}
+
 // run is the command as a function: it returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var o options
 	flags := flag.NewFlagSet("server", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // wrong use prints its reason alone, not every flag
-	listen := flags.String("listen", "127.0.0.1:8080",
-		"serve on `HOST:PORT`; port 0 picks a free one")
-	files := flags.String("files", "",
-		"serve the files of `DIR` under /static/ (default an embedded sample)")
-	cert := flags.String("cert", "",
-		"serve HTTPS with the certificate chain in this PEM `FILE`")
-	key := flags.String("key", "", "the certificate's private key, a PEM `FILE`")
-	selfSigned := flags.Bool("tls-self-signed", false,
+	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "serve on `HOST:PORT`; port 0 picks a free one")
+	flags.StringVar(&o.files, "files", "", "serve the files of `DIR` under /static/ (default an embedded sample)")
+	flags.StringVar(&o.cert, "cert", "", "serve HTTPS with the certificate chain in this PEM `FILE`")
+	flags.StringVar(&o.key, "key", "", "the certificate's private key, a PEM `FILE`")
+	flags.BoolVar(&o.selfSigned, "tls-self-signed", false,
 		"serve HTTPS with a certificate made in memory for localhost, 127.0.0.1 and ::1")
-	quiet := flags.Bool("quiet", false, "do not log requests")
-	delay := flags.Duration("ready-delay", 0,
+	flags.BoolVar(&o.quiet, "quiet", false, "do not log requests")
+	flags.DurationVar(&o.readyDelay, "ready-delay", 0,
 		"after SIGTERM, fail /readyz for `DURATION` before closing the listener")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -73,62 +79,58 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		flags.PrintDefaults()
 		return 0
 	case err != nil:
-		fmt.Fprintf(stderr, "server: %v (try server -h)\n", err)
-		return 2
+		return wrongUse(stderr, "%v", err)
+	case !hasPort(o.listen):
+		return wrongUse(stderr, "-listen %s: want HOST:PORT", o.listen)
+	case (o.cert == "") != (o.key == ""):
+		return wrongUse(stderr, "-cert and -key go together")
+	case o.selfSigned && o.cert != "":
+		return wrongUse(stderr, "-tls-self-signed or -cert, not both")
+	case o.readyDelay < 0:
+		return wrongUse(stderr, "-ready-delay %v: want 0 or more", o.readyDelay)
+	case flags.NArg() > 0:
+		return wrongUse(stderr, "unexpected argument %q", flags.Arg(0))
 	}
-	wrong := ""
-	if _, _, err := net.SplitHostPort(*listen); err != nil {
-		wrong = fmt.Sprintf("-listen %s: want HOST:PORT", *listen)
-	} else if (*cert == "") != (*key == "") {
-		wrong = "-cert and -key go together"
-	} else if *selfSigned && *cert != "" {
-		wrong = "-tls-self-signed or -cert, not both"
-	} else if *delay < 0 {
-		wrong = fmt.Sprintf("-ready-delay %v: want 0 or more", *delay)
-	} else if flags.NArg() > 0 {
-		wrong = fmt.Sprintf("unexpected argument %q", flags.Arg(0))
-	}
-	if wrong != "" {
-		fmt.Fprintf(stderr, "server: %s (try server -h)\n", wrong)
-		return 2
-	}
-
 	queue := newLogQueue(stderr)
 	defer queue.close()
-	stderr = queue // from here on no write waits for a reader
-	log := slog.New(slog.NewTextHandler(stderr, nil))
-	site, err := fs.Sub(embedded, "site")
-	if err != nil {
-		fmt.Fprintf(stderr, "server: %v\n", err)
+	if err := serve(ctx, o, queue); err != nil {
+		fmt.Fprintf(queue, "server: %v\n", err)
 		return 1
 	}
-	if *files != "" {
-		root, err := os.OpenRoot(*files) // unlike os.DirFS, no link leads out of it
+	return 0
+}
+
+// serve runs until ctx ends and the requests in flight are served.
+func serve(ctx context.Context, o options, stderr io.Writer) error {
+	site, err := fs.Sub(embedded, "site")
+	if err != nil {
+		return err
+	}
+	if o.files != "" {
+		root, err := os.OpenRoot(o.files) // unlike os.DirFS, no link leads out of it
 		if err != nil {
-			fmt.Fprintf(stderr, "server: -files: %v\n", err)
-			return 1
+			return fmt.Errorf("-files: %w", err)
 		}
 		defer root.Close()
 		site = ch09.DirFS(root)
 	}
-	tlsConfig, err := newTLSConfig(*cert, *key, *selfSigned, log)
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	tlsConfig, err := newTLSConfig(o, log)
 	if err != nil {
-		fmt.Fprintf(stderr, "server: %v\n", err)
-		return 1
+		return err
 	}
-	l, err := net.Listen("tcp", *listen)
+	l, err := net.Listen("tcp", o.listen)
 	if err != nil {
-		fmt.Fprintf(stderr, "server: %v\n", err)
-		return 1
+		return err
 	}
 
 	requestLog := log
-	if *quiet {
+	if o.quiet {
 		requestLog = slog.New(slog.DiscardHandler)
 	}
 	svc := &service{live: metrics.Picture{Metrics: new(metrics.Metrics), Conns: new(metrics.ConnStates)}}
-	svc.ready.Delay = *delay
-	srv := ch09.NewServer(*listen, svc.handler(site, requestLog))
+	svc.ready.Delay = o.readyDelay
+	srv := ch09.NewServer(o.listen, svc.handler(site, requestLog))
 	srv.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn)
 	srv.TLSConfig = tlsConfig
 	srv.Protocols = new(http.Protocols)
@@ -143,22 +145,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	wg.Go(func() { svc.live.Sample(ctx) })
 
 	fmt.Fprintf(stderr, "listening on %s\n", l.Addr())
-	if err := ch09.Run(svc.ready.Context(ctx), srv, l); err != nil {
-		fmt.Fprintf(stderr, "server: %v\n", err)
-		return 1
-	}
-	return 0
+	return ch09.Run(svc.ready.Context(ctx), srv, l)
 }
 
-func newTLSConfig(cert, key string, selfSigned bool, log *slog.Logger) (*tls.Config, error) {
+func newTLSConfig(o options, log *slog.Logger) (*tls.Config, error) {
 	var pair tls.Certificate
 	var err error
 	switch {
-	case selfSigned:
+	case o.selfSigned:
 		pair, err = newSelfSigned(log)
-	case cert != "":
-		if pair, err = tls.LoadX509KeyPair(cert, key); err != nil {
-			err = fmt.Errorf("-cert %s, -key %s: %w", cert, key, err)
+	case o.cert != "":
+		if pair, err = tls.LoadX509KeyPair(o.cert, o.key); err != nil {
+			err = fmt.Errorf("-cert %s, -key %s: %w", o.cert, o.key, err)
 		}
 	default:
 		return nil, nil
@@ -175,4 +173,14 @@ func newTLSConfig(cert, key string, selfSigned bool, log *slog.Logger) (*tls.Con
 			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305,
 		},
 	}, nil
+}
+
+func hasPort(addr string) bool {
+	_, _, err := net.SplitHostPort(addr)
+	return err == nil
+}
+
+func wrongUse(stderr io.Writer, format string, args ...any) int {
+	fmt.Fprintf(stderr, "server: "+format+" (try server -h)\n", args...)
+	return 2
 }
