@@ -35,6 +35,7 @@ func TestFaultCommand(t *testing.T) {
 		{"stray argument", "cpu extra", 2, "", `stray argument "extra"`},
 		{"stray name", "lookup a b", 2, "", `stray argument "b"`},
 		{"flag after the fault", "cpu -for 1s", 2, "", "-for: flags go before cpu"},
+		{"flag after the name", "lookup a -for 1s", 2, "", "-for: flags go before lookup"},
 		{"no name", "lookup", 2, "", "lookup: no NAME"},
 		{"no port", "-server 127.0.0.1 lookup a", 2, "", "-server: address 127.0.0.1: missing port"},
 		{"too long", "-for 5m1s cpu", 2, "", "-for 5m1s: want more than 0 and at most 5m"},

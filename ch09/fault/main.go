@@ -8,6 +8,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
+	"maps"
 	"net"
 	"os"
 	"os/signal"
@@ -17,64 +19,25 @@ import (
 	"time"
 )
 
-// Copy with: connections.go, dns.go, dns_message.go, files.go, options.go, resources.go,
-// serve.go, sockets_linux.go, sockets_other.go.
+// Copy with: connections.go, dns.go, options.go, resources.go, serve.go, sockets_linux.go, sockets_other.go.
 
 const usage = `fault makes one fault on loopback, harmless and limited in time.
 
 Usage: fault [flags] FAULT
 
-Standard error says what the fault does and which commands show it. The last line, on
-standard output, sets the variables that those commands need, such as PID=... PORT=...
-DIR=... Paste it into the shell in which you run them. The fault ends after -for or
-at Ctrl-C, and then removes its files.
+Standard error says which commands show the fault. Standard output sets the variables
+that they need, such as PID=... PORT=...: paste that line into the shell in which you run
+them. The fault ends after -for or at Ctrl-C, and then removes its files.
 
 Faults, with their defaults of -n or -size:
-  cpu           -n goroutines that spin (2)
-  memory        -size MiB of memory, every page touched (256)
-  disk-io       writes of 4 KiB, each followed by fsync, within -size MiB (64)
-  disk-full     a file of -size MiB (110), a sparse one, 100 empty ones; fills no disk
-  deleted-file  a file of -size MiB, deleted but still open (16)
-  refused       a port without a listener
-  timeout       a listener whose queue is full, so that the kernel drops each SYN
-  close-wait    -n connections that the peer has closed and this process has not (20)
-  time-wait     -n connections that this process closed first (20)
-  descriptors   a server at its limit of -n open files (64)
-  dns           a name server, over UDP only, for www, slow, lost and broken.fault.test
-  serve         an HTTP server that logs to DIR: /, /missing, /error, and /slow
-  lookup NAME   not a fault: look up NAME with Go's resolver, or ask -server
+%s
 Linux only: disk-io, disk-full, deleted-file, serve, refused, timeout, descriptors.
 
 Example:
   go run ./ch09/fault -for 1m close-wait
 
 Flags:
-`
-
-// spec describes a fault: the function that makes it and holds it until ctx ends, its
-// flags except -for, and their defaults. A fault with the flag dir gets a directory.
-type spec struct {
-	start         func(ctx context.Context, f *fault) error
-	flags         string // names, separated by spaces
-	size, n, minN int    // size is in MiB
-	listen        bool   // it gets a listener
-}
-
-var specs = map[string]spec{
-	"cpu":          {start: cpu, flags: "n", n: 2, minN: 1},
-	"memory":       {start: memory, flags: "size", size: 256},
-	"disk-io":      {start: diskIO, flags: "size dir", size: 64},
-	"disk-full":    {start: diskFull, flags: "size dir", size: 110},
-	"deleted-file": {start: deletedFile, flags: "size dir", size: 16},
-	"refused":      {start: refused},
-	"timeout":      {start: timeout, listen: true},
-	"close-wait":   {start: closeWait, flags: "n", n: 20, minN: 1, listen: true},
-	"time-wait":    {start: timeWait, flags: "n", n: 20, minN: 1, listen: true},
-	"descriptors":  {start: descriptors, flags: "n", n: 64, minN: 32, listen: true},
-	"dns":          {start: dns},
-	"serve":        {start: serve, flags: "dir", size: 1, listen: true},
-	"lookup":       {start: lookup, flags: "server"},
-}
+%s`
 
 func main() {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
@@ -89,40 +52,48 @@ func main() {
 
 // run is the command as a function: it returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	f := &fault{stdout: stdout, stderr: stderr}
+	f := &fault{stdout: stdout, log: log.New(stderr, "fault: ", 0)}
 	flags := f.flagSet()
-	s, err := f.parse(flags, args)
-	if errors.Is(err, flag.ErrHelp) {
-		var defaults strings.Builder
-		flags.SetOutput(&defaults)
-		flags.PrintDefaults()
-		f.name = "help"
-		_, err = io.WriteString(stdout, usage+defaults.String())
-	} else if err != nil {
-		fmt.Fprintf(stderr, "fault: %v (try fault -h)\n", err)
+	err := f.parse(flags, args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		f.name, err = "help", help(stdout, flags)
+	case err != nil:
+		f.log.Printf("%v (try fault -h)", err)
 		return 2
-	} else {
-		ctx, f.end = context.WithTimeout(ctx, f.duration)
-		defer f.end()
-		err = f.start(ctx, s)
+	default:
+		err = f.run(ctx)
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "fault: %s: %v\n", f.name, err)
+		f.log.Printf("%s: %v", f.name, err)
 		return 1
 	}
 	return 0
 }
 
-// start makes what s needs, holds the fault until ctx ends, and cleans up.
-func (f *fault) start(ctx context.Context, s spec) (err error) {
-	if slices.Contains(strings.Fields(s.flags), "dir") {
-		if f.dir, err = makeDir(f.parent, f.size); err != nil {
+func help(stdout io.Writer, flags *flag.FlagSet) error {
+	var faults, defaults strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(specs)) {
+		fmt.Fprintf(&faults, "  %-13s %s\n", name, specs[name].help)
+	}
+	flags.SetOutput(&defaults)
+	flags.PrintDefaults()
+	_, err := fmt.Fprintf(stdout, usage, &faults, &defaults)
+	return err
+}
+
+// run makes what the fault needs, holds the fault until ctx ends, and cleans up.
+func (f *fault) run(ctx context.Context) (err error) {
+	if f.needs("dir") {
+		if err = f.makeDir(); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(f.dir)) }()
 	}
+	ctx, cancel := context.WithTimeout(ctx, f.duration)
 	defer f.wg.Wait()
-	if s.listen {
+	defer cancel() // runs before Wait
+	if f.needs("listener") {
 		// Keep-alive is off: with it the kernel ends connections in CLOSE-WAIT once the
 		// peer's kernel has forgotten them, after 60 s on Linux.
 		lc := net.ListenConfig{KeepAlive: -1}
@@ -130,17 +101,42 @@ func (f *fault) start(ctx context.Context, s spec) (err error) {
 			return err
 		}
 		defer f.listener.Close()
-		f.addr = f.listener.Addr().String()
-		_, f.port, _ = net.SplitHostPort(f.addr) // cannot fail: it is an address
-		fmt.Fprintf(f.stderr, "listening on %s\n", f.addr)
+		f.listening(f.listener.Addr())
 	}
-	defer f.end() // runs first
-	err = s.start(ctx, f)
-	// A socket's deadline may pass a moment before its context knows.
-	deadline, _ := ctx.Deadline()
-	ended := ctx.Err() != nil || !time.Now().Before(deadline)
-	if ended && !f.exists && f.name != "lookup" {
+	err = f.kind.start(ctx, f)
+	deadline, _ := ctx.Deadline() // a socket's may pass a moment before ctx ends
+	if !f.exists && (ctx.Err() != nil || time.Until(deadline) <= 0) {
 		return nil // asked to end before the fault was there
 	}
+	return err
+}
+
+// listening says where a server is.
+func (f *fault) listening(addr net.Addr) {
+	f.addr = addr.String()
+	_, port, _ := net.SplitHostPort(f.addr) // cannot fail: it is an address
+	f.vars += " PORT=" + port
+	fmt.Fprintln(f.log.Writer(), "listening on", f.addr)
+}
+
+// hold calls ready and waits until ctx ends.
+func (f *fault) hold(ctx context.Context, what string, look ...string) error {
+	err := f.ready(what, look...)
+	if err == nil {
+		<-ctx.Done()
+	}
+	return err
+}
+
+// ready reports that the fault exists: what it is, the commands that show it, and last
+// its variables. Without them the fault is of no use, so an error ends it.
+func (f *fault) ready(what string, look ...string) error {
+	f.exists = true
+	f.log.Printf("%s: %s", f.name, what)
+	f.log.Printf("pid %d ends after %v, or at Ctrl-C", os.Getpid(), f.duration)
+	for _, command := range look {
+		f.log.Printf("look at: %s", command)
+	}
+	_, err := fmt.Fprintf(f.stdout, "PID=%d%s\n", os.Getpid(), f.vars)
 	return err
 }

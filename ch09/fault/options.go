@@ -1,37 +1,67 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"maps"
 	"net"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
-// Copy with: connections.go, dns.go, dns_message.go, files.go, main.go, resources.go,
-// serve.go, sockets_linux.go, sockets_other.go.
+// Copy with: connections.go, dns.go, main.go, resources.go, serve.go, sockets_linux.go, sockets_other.go.
 
-// fault is one run of the command: its options, and what start makes for it.
+// spec describes a fault.
+type spec struct {
+	start func(ctx context.Context, f *fault) error // makes it and holds it until ctx ends
+	needs string                                    // its flags but -for, and "listener"
+	size  int                                       // the default of -n, or of -size in MiB
+	help  string
+}
+
+var specs = map[string]spec{
+	"cpu":          {cpu, "n", 2, "-n goroutines that spin (2)"},
+	"memory":       {memory, "size", 256, "-size MiB of memory, every page touched (256)"},
+	"disk-io":      {diskIO, "size dir", 64, "writes of 4 KiB, each followed by fsync, within -size MiB (64)"},
+	"disk-full":    {diskFull, "size dir", 110, "a file of -size MiB (110), a sparse one, 100 empty ones"},
+	"deleted-file": {deletedFile, "size dir", 16, "a file of -size MiB, deleted but still open (16)"},
+	"refused":      {refused, "", 0, "a port without a listener"},
+	"timeout":      {timeout, "listener", 0, "a listener with a full queue, so that SYNs are dropped"},
+	"close-wait":   {closeWait, "n listener", 20, "-n connections that only the peer has closed (20)"},
+	"time-wait":    {timeWait, "n listener", 20, "-n connections that this process closed first (20)"},
+	"descriptors":  {descriptors, "n listener", 64, "a server at its limit of -n open files (64)"},
+	"dns":          {dns, "", 0, "a name server, UDP only, for www, slow, lost and broken.fault.test"},
+	"serve":        {serve, "dir listener", 1, "an HTTP server that logs to DIR: /, /missing, /error, /slow"},
+	"lookup":       {lookup, "server", 0, "not a fault: lookup NAME asks Go's resolver, or -server"},
+}
+
+// fault is one run of the command: its options, and what run makes for it.
 type fault struct {
 	name, arg      string // arg is the NAME of lookup
+	kind           spec
 	duration       time.Duration
 	n, size        int // size is in MiB
 	parent, server string
-	stdout, stderr io.Writer
-	end            context.CancelFunc // ends the run
-	exists         bool               // ready was called
-	wg             sync.WaitGroup     // start waits for it
-	dir            string
-	listener       net.Listener
-	addr, port     string // of listener
+
+	stdout   io.Writer
+	log      *log.Logger    // for people, on standard error
+	vars     string         // for the shell, each after a space
+	exists   bool           // ready was called
+	wg       sync.WaitGroup // run waits for it
+	dir      string
+	listener net.Listener
+	addr     string // of listener, or of the name server
+}
+
+func (f *fault) needs(what string) bool {
+	return slices.Contains(strings.Fields(f.kind.needs), what)
 }
 
 func (f *fault) flagSet() *flag.FlagSet {
@@ -45,102 +75,50 @@ func (f *fault) flagSet() *flag.FlagSet {
 	return flags
 }
 
-// parse sets the options from args and returns the fault asked for.
-func (f *fault) parse(flags *flag.FlagSet, args []string) (spec, error) {
-	if err := flags.Parse(args); err != nil {
-		return spec{}, err
+// parse sets the options from args.
+func (f *fault) parse(flags *flag.FlagSet, args []string) error {
+	err := flags.Parse(args)
+	f.name, f.arg = flags.Arg(0), flags.Arg(1)
+	f.kind = specs[f.name]
+	late := slices.IndexFunc(flags.Args(), func(s string) bool { return strings.HasPrefix(s, "-") })
+	switch {
+	case err != nil:
+		return err
+	case flags.NArg() == 0:
+		return errors.New("no fault named")
+	case f.kind.start == nil:
+		names := slices.Sorted(maps.Keys(specs))
+		return fmt.Errorf("%q: want one of %s", f.name, strings.Join(names, ", "))
+	case late > 0:
+		return fmt.Errorf("%s: flags go before %s", flags.Arg(late), f.name)
+	case f.name == "lookup" && flags.NArg() == 1:
+		return errors.New("lookup: no NAME")
+	case f.name != "lookup" && flags.NArg() > 1 || flags.NArg() > 2:
+		return fmt.Errorf("stray argument %q", flags.Arg(flags.NArg()-1))
 	}
-	if flags.NArg() == 0 {
-		return spec{}, errors.New("no fault named")
-	}
-	f.name = flags.Arg(0)
-	s, ok := specs[f.name]
-	if !ok {
-		names := strings.Join(slices.Sorted(maps.Keys(specs)), ", ")
-		return spec{}, fmt.Errorf("%q: want one of %s", f.name, names)
-	}
-	rest := flags.Args()[1:]
-	for _, arg := range rest {
-		if strings.HasPrefix(arg, "-") {
-			return spec{}, fmt.Errorf("%s: flags go before %s", arg, f.name)
-		}
-	}
-	if f.name == "lookup" {
-		if len(rest) == 0 {
-			return spec{}, errors.New("lookup: no NAME")
-		}
-		f.arg, rest = rest[0], rest[1:]
-	}
-	if len(rest) > 0 {
-		return spec{}, fmt.Errorf("stray argument %q", rest[0])
-	}
-	return s, f.check(flags, s)
+	flags.Visit(func(given *flag.Flag) { err = cmp.Or(err, f.check(given.Name)) })
+	f.n, f.size = cmp.Or(f.n, f.kind.size), cmp.Or(f.size, f.kind.size) // 0: not given
+	return err
 }
 
-// check fills in the defaults of s and reports flags that do not fit it.
-func (f *fault) check(flags *flag.FlagSet, s spec) error {
-	given := map[string]bool{}
-	flags.Visit(func(fl *flag.Flag) { given[fl.Name] = true })
-	for _, name := range slices.Sorted(maps.Keys(given)) {
-		if name != "for" && !slices.Contains(strings.Fields(s.flags), name) {
-			return fmt.Errorf("-%s: not a flag of %s", name, f.name)
-		}
+// check reports an error if the flag that was given does not fit the fault.
+func (f *fault) check(name string) error {
+	_, _, notAddress := net.SplitHostPort(f.server)
+	least := 1
+	if f.name == "descriptors" {
+		least = 32 // some are open before the first connection
 	}
-	if !given["n"] {
-		f.n = s.n
-	} else if f.n < s.minN || f.n > 512 {
-		return fmt.Errorf("-n %d: want %d to 512", f.n, s.minN)
-	}
-	if !given["size"] {
-		f.size = s.size
-	} else if f.size < 1 || f.size > 1024 {
-		return fmt.Errorf("-size %d: want 1 to 1024 MiB", f.size)
-	}
-	if _, _, err := net.SplitHostPort(f.server); given["server"] && err != nil {
-		return fmt.Errorf("-server: %w", err)
-	}
-	if f.duration <= 0 || f.duration > 5*time.Minute {
+	switch {
+	case name == "for" && (f.duration <= 0 || f.duration > 5*time.Minute):
 		return fmt.Errorf("-for %v: want more than 0 and at most 5m", f.duration)
+	case name != "for" && !f.needs(name):
+		return fmt.Errorf("-%s: not a flag of %s", name, f.name)
+	case name == "n" && (f.n < least || f.n > 512):
+		return fmt.Errorf("-n %d: want %d to 512", f.n, least)
+	case name == "size" && (f.size < 1 || f.size > 1024):
+		return fmt.Errorf("-size %d: want 1 to 1024 MiB", f.size)
+	case name == "server" && notAddress != nil:
+		return fmt.Errorf("-server: %w", notAddress)
 	}
 	return nil
-}
-
-// say writes one line for people.
-func (f *fault) say(format string, args ...any) {
-	fmt.Fprintf(f.stderr, "fault: "+format+"\n", args...)
-}
-
-// ready reports that the fault exists: what it is, the commands that show it, and last
-// its variables. vars alternates names and values. If stdout fails, the run ends.
-func (f *fault) ready(what string, look []string, vars ...string) error {
-	f.exists = true
-	f.say("%s: %s", f.name, what)
-	f.say("pid %d ends after %v, or at Ctrl-C", os.Getpid(), f.duration)
-	for _, l := range look {
-		f.say("look at: %s", l)
-	}
-	line := fmt.Sprintf("PID=%d", os.Getpid())
-	for i := 0; i+1 < len(vars); i += 2 {
-		line += " " + vars[i] + "=" + quote(vars[i+1])
-	}
-	_, err := fmt.Fprintln(f.stdout, line)
-	if err != nil {
-		f.end()
-	}
-	return err
-}
-
-// hold calls ready and waits until ctx ends.
-func (f *fault) hold(ctx context.Context, what string, look []string, vars ...string) error {
-	err := f.ready(what, look, vars...)
-	<-ctx.Done()
-	return err
-}
-
-// quote returns s as one word for a POSIX shell.
-func quote(s string) string {
-	if plain := regexp.MustCompile(`^[A-Za-z0-9_./:-]+$`); plain.MatchString(s) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -1,22 +1,22 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"time"
 )
 
-// Copy with: connections.go, dns.go, dns_message.go, files.go, main.go, options.go,
-// resources.go, sockets_linux.go, sockets_other.go.
+// Copy with: connections.go, dns.go, main.go, options.go, resources.go, sockets_linux.go, sockets_other.go.
 
-// serve is an HTTP server that logs to DIR/serve.log. It requests /?self from itself four
-// times a second, so that strace and tcpdump have something to show; those requests are
-// not logged.
+// serve is an HTTP server that logs to DIR/serve.log. It also requests /?self from itself,
+// without logging that, so that strace and tcpdump have something to show.
 func serve(ctx context.Context, f *fault) error {
 	file, err := os.Create(filepath.Join(f.dir, "serve.log"))
 	if err != nil {
@@ -26,30 +26,48 @@ func serve(ctx context.Context, f *fault) error {
 	log := slog.New(slog.NewTextHandler(&atMost{w: file, left: mib}, nil))
 	srv := &http.Server{
 		Handler:           serveHandler(ctx, log),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: 5 * time.Second,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	failed := make(chan error, 1)
-	f.wg.Go(func() { failed <- srv.Serve(f.listener) })
+	f.wg.Go(func() { srv.Serve(f.listener) }) // error: Shutdown was called
 	f.wg.Go(func() { requestSelf(ctx, "http://"+f.addr+"/?self") })
-	err = f.ready("an HTTP server: /, /missing, /error, and /slow, which takes 30 s",
-		[]string{`curl -sS -i http://127.0.0.1:"$PORT"/missing`, `tail -n 3 "$DIR/serve.log"`,
-			`strace -f -c -p "$PID"`, `tcpdump -ni any -c 4 tcp port "$PORT"`},
-		"PORT", f.port, "DIR", f.dir)
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done(): // also if ready failed
-	}
-	// ctx is over, so what is in flight gets a time of its own. Shutdown waits 5 s for
-	// a new connection that stays silent; 8 s is longer.
-	stop, stopped := context.WithTimeout(context.Background(), 8*time.Second)
-	defer stopped()
+	err = f.hold(ctx, "an HTTP server: /, /missing, /error, and /slow, which takes 30 s",
+		`curl -sS -i http://127.0.0.1:"$PORT"/missing`, `tail -n 3 "$DIR/serve.log"`,
+		`strace -f -c -p "$PID"`, `tcpdump -ni any -c 4 tcp port "$PORT"`)
+	// ctx is over. Shutdown waits 5 s for a new connection that stays silent: 8 s is longer.
+	stop, cancel := context.WithTimeout(context.Background(), 8*time.Second)
+	defer cancel()
 	if err := srv.Shutdown(stop); err != nil {
-		f.say("serve: a request in flight is cut off: %v", err)
-		srv.Close() // error: the process ends
+		f.log.Printf("serve: a request in flight is cut off: %v", err)
 	}
 	return err
+}
+
+// serveHandler responds to /slow after 30 s, or as soon as ctx ends or the client leaves.
+func serveHandler(ctx context.Context, log *slog.Logger) http.Handler {
+	statuses := map[string]int{"/": 200, "/slow": 200, "/error": 500}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status := cmp.Or(statuses[r.URL.Path], http.StatusNotFound)
+		sent := status
+		if r.URL.Path == "/slow" && !wait(r.Context(), 30*time.Second) && ctx.Err() == nil {
+			// The client has left. A half-closed one still reads a response.
+			sent, status = http.StatusServiceUnavailable, 499 // 499 as in nginx's logs
+		}
+		w.WriteHeader(sent)
+		fmt.Fprintln(w, http.StatusText(sent)) // error: the client is gone
+		if r.URL.RawQuery != "self" {
+			log.Info("request", "method", cut(r.Method), "path", cut(r.URL.Path), "status", status)
+		}
+	})
+}
+
+// cut returns s, or its first 1024 bytes and a mark.
+func cut(s string) string {
+	if len(s) > 1024 {
+		return s[:1024] + "...(cut)"
+	}
+	return s
 }
 
 // atMost passes on what fits into left bytes and discards the rest, so that a client in a
@@ -67,47 +85,10 @@ func (a *atMost) Write(p []byte) (int, error) {
 	return a.w.Write(p)
 }
 
-const (
-	clientClosed = 499     // as nginx logs a client that left
-	maxLogged    = 1 << 10 // bytes logged of a method or a path
-)
-
-func serveHandler(ctx context.Context, log *slog.Logger) http.Handler {
-	statuses := map[string]int{"/": 200, "/slow": 200, "/error": 500}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		status := statuses[r.URL.Path]
-		if status == 0 {
-			status = http.StatusNotFound
-		}
-		sent := status
-		if r.URL.Path == "/slow" {
-			select {
-			case <-r.Context().Done(): // a half-closed client still reads a response
-				status, sent = clientClosed, http.StatusServiceUnavailable
-			case <-ctx.Done():
-			case <-time.After(30 * time.Second):
-			}
-		}
-		w.WriteHeader(sent)
-		fmt.Fprintln(w, http.StatusText(sent)) // error: the client is gone
-		if r.URL.RawQuery != "self" {
-			log.Info("request", "method", cut(r.Method), "path", cut(r.URL.Path), "status", status)
-		}
-	})
-}
-
-// cut returns s, or its first maxLogged bytes and a mark.
-func cut(s string) string {
-	if len(s) > maxLogged {
-		return s[:maxLogged] + "...(cut)"
-	}
-	return s
-}
-
 // requestSelf requests url four times a second until ctx ends.
 func requestSelf(ctx context.Context, url string) {
-	transport := &http.Transport{DisableKeepAlives: true} // one handshake per request
-	client := &http.Client{Transport: transport, Timeout: time.Second}
+	client := &http.Client{Timeout: time.Second}
+	client.Transport = &http.Transport{DisableKeepAlives: true} // one handshake per request
 	for wait(ctx, 250*time.Millisecond) {
 		if resp, err := client.Get(url); err == nil { // only the traffic matters
 			resp.Body.Close()

@@ -107,8 +107,8 @@ func testFaultDir(t *testing.T, bin string) {
 			t.Fatal(err)
 		}
 		got := command.Run(t, bin, "-size", "1", "-for", "20ms", "-dir", dir, "deleted-file")
-		_, line, _ := strings.Cut(got.Stdout, " DIR=")
-		if made, _, _ := strings.Cut(line, " "); !filepath.IsAbs(made) {
+		_, line, _ := strings.Cut(got.Stdout, " DIR='")
+		if made, _, _ := strings.Cut(line, "' "); !filepath.IsAbs(made) {
 			t.Errorf("DIR=%s, want an absolute path, for a shell elsewhere", made)
 		}
 		if left, err := os.ReadDir(dir); len(left) > 0 {
