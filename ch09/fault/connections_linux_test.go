@@ -21,7 +21,6 @@ func TestFaultConnections(t *testing.T) {
 		name, args string
 		look       func(*running.Fault)
 	}{
-		{"serve", "serve", faultServe},
 		{"refused", "refused", faultRefused},
 		{"timeout", "timeout", faultTimeout},
 		{"close-wait", "-n 7 close-wait", faultCloseWait},
@@ -35,13 +34,6 @@ func TestFaultConnections(t *testing.T) {
 		})
 	}
 	t.Run("close-wait ends", func(t *testing.T) { testFaultCloseWaitEnds(t, bin) })
-}
-
-func faultServe(f *running.Fault) { // it has traffic without any client
-	f.Until("request from itself", func() bool {
-		own, _ := f.Sockets()
-		return own["TIME-WAIT"] > 0
-	})
 }
 
 func faultRefused(f *running.Fault) {

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"network-programming-with-go/ch09/fault/internal/running"
 	"network-programming-with-go/ch09/internal/command"
 )
 
@@ -25,7 +26,7 @@ func TestFaultServe(t *testing.T) {
 
 // Each kind of request is logged, and none can forge a line of the log.
 func testFaultServeLog(t *testing.T, bin string) {
-	p, addr, dir := startFaultServe(t, bin)
+	p, f := startFaultServe(t, bin)
 	long := strings.Repeat("x", 1023)
 	for _, tt := range []struct {
 		name, method, target string
@@ -42,22 +43,22 @@ func testFaultServeLog(t *testing.T, bin string) {
 		{"C1 and bidi", "GET", "/%C2%9B%E2%80%AE", 404, `GET path="/\u009b\u202e" status=404`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			status := requestFault(t, addr, tt.method, tt.target)
+			status := requestFault(t, p.Addr, tt.method, tt.target)
 			if status != tt.status {
 				t.Errorf("status %d, want %d", status, tt.status)
 			}
-			log := readFaultLog(t, dir)
+			log := readFaultLog(f)
 			if want := " msg=request method=" + tt.logged + "\n"; !strings.HasSuffix(log, want) {
 				t.Errorf("the log ends with %q, want %q", log[max(0, len(log)-len(want)):], want)
 			}
 		})
 	}
 	t.Run("its own requests are not logged", func(t *testing.T) {
-		before := readFaultLog(t, dir)
-		if status := requestFault(t, addr, "GET", "/?self"); status != 200 {
+		before := readFaultLog(f)
+		if status := requestFault(t, p.Addr, "GET", "/?self"); status != 200 {
 			t.Errorf("status %d, want 200", status)
 		}
-		if after := readFaultLog(t, dir); after != before {
+		if after := readFaultLog(f); after != before {
 			t.Errorf("logged: %q", after[len(before):])
 		}
 	})
@@ -66,14 +67,13 @@ func testFaultServeLog(t *testing.T, bin string) {
 			t.Errorf("it writes its log over the line to paste:\n%s", got)
 		}
 	})
-	p.Signal(t, syscall.SIGTERM)
-	endFaultServe(t, p, dir)
+	f.Ended(p.Stop(t, syscall.SIGTERM).Status)
 }
 
 // A client that shuts down its half while it waits reads 503, and the log says 499.
 func testFaultServeHalfClose(t *testing.T, bin string) {
-	p, addr, dir := startFaultServe(t, bin)
-	conn, err := net.Dial("tcp", addr)
+	p, f := startFaultServe(t, bin)
+	conn, err := net.Dial("tcp", p.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,23 +89,22 @@ func testFaultServeHalfClose(t *testing.T, bin string) {
 		string(body) != "Service Unavailable\n" {
 		t.Errorf("a half-closed client reads %d, %q, %v, want 503", resp.StatusCode, body, err)
 	}
-	if log, want := readFaultLog(t, dir), "path=/slow status=499\n"; !strings.HasSuffix(log, want) {
+	if log, want := readFaultLog(f), "path=/slow status=499\n"; !strings.HasSuffix(log, want) {
 		t.Errorf("the log ends with %q, want %q", log, want)
 	}
-	p.Signal(t, syscall.SIGTERM)
-	endFaultServe(t, p, dir)
+	f.Ended(p.Stop(t, syscall.SIGTERM).Status)
 }
 
 // A request in flight gets its response when the fault ends.
 func testFaultServeGraceful(t *testing.T, bin string) {
-	p, addr, dir := startFaultServe(t, bin)
-	conn, err := net.Dial("tcp", addr)
+	p, f := startFaultServe(t, bin)
+	conn, err := net.Dial("tcp", p.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	fmt.Fprintf(conn, "GET /slow HTTP/1.1\r\nHost: fault.test\r\n\r\n") // a failure shows below
-	requestFault(t, addr, "GET", "/")                                   // connections are accepted in order, so the first one is
+	requestFault(t, p.Addr, "GET", "/")                                 // accepted later, so the first one is accepted
 	p.Signal(t, syscall.SIGTERM)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
@@ -115,13 +114,13 @@ func testFaultServeGraceful(t *testing.T, bin string) {
 	if body, err := io.ReadAll(resp.Body); resp.StatusCode != 200 || string(body) != "OK\n" {
 		t.Errorf("a request in flight reads %d, %q, %v, want 200", resp.StatusCode, body, err)
 	}
-	endFaultServe(t, p, dir)
+	f.Ended(p.Wait(t).Status)
 }
 
 // A client in a loop does not fill the disk: the log holds at most 1 MiB.
 func testFaultServeLogIsBounded(t *testing.T, bin string) {
-	p, addr, dir := startFaultServe(t, bin)
-	conn, err := net.Dial("tcp", addr)
+	p, f := startFaultServe(t, bin)
+	conn, err := net.Dial("tcp", p.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,38 +139,29 @@ func testFaultServeLogIsBounded(t *testing.T, bin string) {
 		io.Copy(io.Discard, resp.Body) // a failure shows in the next response
 		resp.Body.Close()
 	}
-	if n := len(readFaultLog(t, dir)); n > 1<<20 || n < 1<<20-5000 {
+	if n := len(readFaultLog(f)); n > 1<<20 || n < 1<<20-5000 {
 		t.Errorf("%d bytes of log, want a little less than 1 MiB", n)
 	}
-	p.Signal(t, syscall.SIGTERM)
-	endFaultServe(t, p, dir)
+	// The server has closed no connection but those of its requests to itself.
+	f.Until("request from itself", func() bool {
+		own, _ := f.Sockets()
+		return own["TIME-WAIT"] > 0
+	})
+	f.Ended(p.Stop(t, syscall.SIGTERM).Status)
 }
 
-// startFaultServe runs fault serve and returns its address and its directory.
-func startFaultServe(t *testing.T, bin string) (p *command.Process, addr, dir string) {
+// startFaultServe runs fault serve.
+func startFaultServe(t *testing.T, bin string) (p *command.Process, f *running.Fault) {
 	t.Helper()
 	p = command.Start(t, bin, "-for", "5m", "-dir", t.TempDir(), "serve")
-	_, rest, _ := strings.Cut(p.WaitLine(t, "PID="), " DIR='")
-	dir, _, _ = strings.Cut(rest, "'")
-	return p, p.Addr, dir
+	return p, running.New(t, p.Pid(), p.WaitLine(t, "PID="))
 }
 
-// endFaultServe waits for the end of the fault. What it leaves behind is an error.
-func endFaultServe(t *testing.T, p *command.Process, dir string) {
-	t.Helper()
-	if got := p.Wait(t); got.Status != 0 {
-		t.Errorf("after SIGTERM: %+v", got)
-	}
-	if _, err := os.Stat(dir); !os.IsNotExist(err) {
-		t.Errorf("%s: %v, want it gone", dir, err)
-	}
-}
-
-func readFaultLog(t *testing.T, dir string) string {
-	t.Helper()
-	b, err := os.ReadFile(dir + "/serve.log")
+func readFaultLog(f *running.Fault) string {
+	f.Helper()
+	b, err := os.ReadFile(f.Vars["DIR"] + "/serve.log")
 	if err != nil {
-		t.Fatal(err)
+		f.Fatal(err)
 	}
 	return string(b)
 }
