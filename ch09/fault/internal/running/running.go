@@ -104,18 +104,22 @@ func (f *Fault) Sockets() (own, peer map[string]int) {
 	own, peer = map[string]int{}, map[string]int{}
 	seen := map[string]bool{} // the table changes while it is read: a line may come again
 	for line := range strings.Lines(string(b)) {
-		w := strings.Fields(line) // number, local and remote address, state
+		w := strings.Fields(line) // number, local and remote address, state, and more
 		pair := w[1] + w[2]
 		if seen[pair] {
 			continue
 		}
 		seen[pair] = true
+		state := names[w[3]]
+		if state == "ESTAB" && w[9] == "0" { // it has no inode
+			state = "not accepted"
+		}
 		if strings.HasSuffix(w[1], end) {
-			own[names[w[3]]]++
+			own[state]++
 			own["keep-alive"] += strings.Count(w[5][:2], "02") // a timer that runs
 		}
 		if strings.HasSuffix(w[2], end) {
-			peer[names[w[3]]]++
+			peer[state]++
 		}
 	}
 	return own, peer
