@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -13,8 +14,7 @@ import (
 // ErrTooLarge reports a body above a limit. Test for it with errors.Is.
 var ErrTooLarge = errors.New("body above the limit")
 
-// StatusError is a response with another status than success. Get it with
-// errors.AsType.
+// StatusError is a response with another status than success. Get it with errors.AsType.
 type StatusError struct {
 	Code    int
 	Message string // the first 512 bytes of the body, for people
@@ -34,30 +34,30 @@ func Drain(body io.ReadCloser, limit int64) (int64, error) {
 		return 0, nil
 	}
 	defer body.Close()
+	limit = min(max(limit, 0), math.MaxInt64-1)
 	// The last byte is not enough: the connection is reused after the end of stream.
-	n, err := io.CopyN(io.Discard, body, max(limit, 0))
-	if err == nil {
-		var more int64
-		if more, err = io.CopyN(io.Discard, body, 1); more > 0 {
-			return n + more, fmt.Errorf("drain: %w: more than %d bytes", ErrTooLarge, limit)
-		}
+	n, err := io.Copy(io.Discard, io.LimitReader(body, limit+1))
+	if n > limit {
+		return n, fmt.Errorf("drain: %w: more than %d bytes", ErrTooLarge, limit)
 	}
-	if err != io.EOF {
+	if err != nil {
 		return n, fmt.Errorf("drain: %w", err)
 	}
 	return n, nil
 }
 
-// drainShort returns the start of a response that is not wanted, and keeps its
-// connection if the rest is 64 KiB at most and arrives within a second. Then cancel,
-// which has to end the request, stops the wait.
+// drainShort returns the start of what is left of a response, and closes it. It keeps the
+// connection if at most 64 KiB are left and arrive within a second. Then cancel, which
+// has to end the request, stops the wait.
 func drainShort(resp *http.Response, cancel context.CancelFunc) string {
-	const most = 64 << 10 // 64 KiB
 	defer time.AfterFunc(time.Second, cancel).Stop()
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return "" // the Body is the connection: cancel does not end a Read
+	}
 	start, _ := io.ReadAll(io.LimitReader(resp.Body, 512)) // less is better than nothing
-	if resp.ContentLength <= most {
-		Drain(resp.Body, most) // a failure costs the connection alone
+	if resp.ContentLength <= 64<<10 {
+		Drain(resp.Body, 64<<10) // a failure costs the connection alone
 	}
 	return strings.TrimSpace(string(start))
 }

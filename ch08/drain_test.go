@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -50,7 +51,7 @@ func TestDrain(t *testing.T) {
 		limit, n, conns int64
 		err             error
 	}{
-		{1 << 20, size, 1, nil},
+		{math.MaxInt64, size, 1, nil},
 		{size, size, 1, nil},
 		{size/2 - 1, size / 2, 2, ch08.ErrTooLarge},
 		{1000, 1001, 2, ch08.ErrTooLarge},
@@ -107,6 +108,10 @@ func TestDrainAlwaysCloses(t *testing.T) {
 				t.Errorf("Drain = %d, %v, closed %t, want %d, %v, true", n, err, body.closed, tt.n, tt.want)
 			}
 		})
+	}
+	_, err := ch08.Drain(io.NopCloser(strings.NewReader("1")), -1)
+	if got, want := fmt.Sprint(err), "drain: body above the limit: more than 0 bytes"; got != want {
+		t.Errorf("Drain with a limit of -1: error = %s, want %s", got, want)
 	}
 	if n, err := ch08.Drain(nil, 4); n != 0 || err != nil {
 		t.Errorf("Drain(nil) = %d, %v, want 0, nil", n, err)

@@ -2,6 +2,7 @@ package ch08
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,37 +26,46 @@ func GetIdle(
 		return nil, fmt.Errorf("idle: timeout %v, want more than 0", d)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	timedOut := fmt.Errorf("idle: nothing for %v: %w", d, os.ErrDeadlineExceeded)
-	b := &idleBody{ctx: ctx, cancel: cancel, timedOut: timedOut, d: d,
-		timer: time.AfterFunc(d, func() { cancel(timedOut) })}
-
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		b.stop()
+		cancel(nil)
 		return nil, fmt.Errorf("idle: %w", err)
 	}
+	timedOut := fmt.Errorf("nothing for %v: %w", d, os.ErrDeadlineExceeded)
+	timer := time.AfterFunc(d, func() { cancel(timedOut) })
 	resp, err := client.Do(req)
+	timer.Stop() // the next wait begins with the first Read
+	if err == nil && resp.StatusCode == http.StatusSwitchingProtocols {
+		resp.Body.Close() // is the connection: the context would not end a Read
+		err = errors.New("idle: status 101 without a request to switch protocols")
+	}
 	if err != nil {
-		err = b.cause(err) // before stop sets a cause
-		b.stop()
+		err = idleCause(ctx, err)
+		cancel(nil)
 		return nil, err
 	}
-	b.timer.Stop() // the next wait begins with the first read
-	b.ReadCloser = resp.Body
-	resp.Body = b
+	resp.Body = &idleBody{ReadCloser: resp.Body, ctx: ctx, cancel: cancel, timer: timer, d: d}
 	return resp, nil
+}
+
+// idleCause returns why ctx has ended, if it has, in place of err: over HTTP/2 err is
+// context.Canceled.
+func idleCause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("idle: %w", context.Cause(ctx))
+	}
+	return err
 }
 
 // idleBody runs the timer only while a Read waits. A reset after each Read, which is
 // common, counts the time that the caller spends elsewhere.
 type idleBody struct {
 	io.ReadCloser
-	mu       sync.Mutex      // held during a Read
-	ctx      context.Context // of the request: ends with the body
-	cancel   context.CancelCauseFunc
-	timer    *time.Timer
-	timedOut error
-	d        time.Duration
+	mu     sync.Mutex      // held during a Read
+	ctx    context.Context // of the request: ends with the body
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+	d      time.Duration
 }
 
 func (b *idleBody) Read(p []byte) (int, error) {
@@ -65,7 +75,7 @@ func (b *idleBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.timer.Stop() // if it has fired the next read fails
 	if err != nil && err != io.EOF {
-		err = b.cause(err)
+		err = idleCause(b.ctx, err)
 	}
 	return n, err
 }
@@ -78,22 +88,6 @@ func (b *idleBody) Close() error {
 		b.mu.Lock()
 	}
 	defer b.mu.Unlock()
-	defer b.stop()
+	defer b.cancel(http.ErrBodyReadAfterClose) // for a Read after Close
 	return b.ReadCloser.Close()
-}
-
-func (b *idleBody) stop() {
-	b.timer.Stop()
-	b.cancel(http.ErrBodyReadAfterClose) // for a Read after Close
-}
-
-// cause returns why the request's context ended, if it has, in place of err: over
-// HTTP/2 err is context.Canceled.
-func (b *idleBody) cause(err error) error {
-	if c := context.Cause(b.ctx); c == b.timedOut {
-		return c
-	} else if c != nil {
-		return fmt.Errorf("idle: %w", c)
-	}
-	return err
 }
