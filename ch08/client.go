@@ -13,15 +13,14 @@ import (
 var ErrTooManyRedirects = errors.New("client: more than 5 redirects")
 
 // NewClient returns an HTTP/1.1 and HTTP/2 client with a limit for everything that
-// http.DefaultClient waits for or holds without one. A timeout is a *url.Error whose
+// http.DefaultClient waits for or holds without one. A timeout is a net.Error whose
 // Timeout method reports true. To change a limit, change its field before the first
-// request. The client is safe for concurrent use and owns its connections: keep one for
-// each service, and call CloseIdleConnections at the end.
+// request. Keep one client for each service: it is safe for concurrent use and keeps
+// connections open until CloseIdleConnections.
 //
 // If dial is nil, a net.Dialer connects, through the proxy of the environment if it
 // names one. With any other dial no proxy is used: the proxy's password would go to
-// whatever dial reaches, such as a Unix socket. A DialContext that is set later wants a
-// Proxy of nil.
+// whatever dial reaches, such as a Unix socket. If you set DialContext, set Proxy to nil.
 func NewClient(dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Client {
 	proxy := http.ProxyFromEnvironment
 	if dial != nil {

@@ -45,10 +45,9 @@ func GetLimited(
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
+	defer drainShort(resp, cancel)
 	limit = max(limit, 0)
 	if size := resp.ContentLength; size > limit { // -1 if not announced
-		drainShort(resp, cancel)
 		return nil, fmt.Errorf("get: %w: %d bytes announced, limit %d", ErrTooLarge, size, limit)
 	}
 	// Room for the announced size and for the read that sees the end, so that b does
@@ -57,7 +56,6 @@ func GetLimited(
 	b := bytes.NewBuffer(make([]byte, 0, room))
 	_, err = b.ReadFrom(http.MaxBytesReader(nil, resp.Body, limit)) // a client has no writer
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		drainShort(resp, cancel)
 		return nil, fmt.Errorf("get: %w: more than %d bytes", ErrTooLarge, limit)
 	} else if err != nil {
 		return nil, fmt.Errorf("get: body: %w", err)

@@ -1,16 +1,17 @@
 package ch08
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
 	"net/url"
 	"regexp"
+	"sync"
 )
 
 // multipartControl matches control characters but tab. They are sent as browsers send CR
@@ -27,8 +28,7 @@ type Part struct {
 
 // PostMultipart sends parts in their order as multipart/form-data (RFC 7578) and returns
 // the response, whatever its status; the caller closes its Body. Each Data is copied
-// while it is sent, so memory does not grow. The request cannot be sent twice, so a
-// redirect is returned and not followed.
+// while it is sent, so memory does not grow, and a redirect is returned, not followed.
 //
 // An error or a panic of a Data ends the request, so that no server takes part of a file
 // for the whole; errors.Is finds the error. No Data is read after PostMultipart has
@@ -43,9 +43,8 @@ func PostMultipart(
 	}
 	mw := multipart.NewWriter(pw)
 	req.Header.Set("Content-Type", mw.FormDataContentType())
-	copied := make(chan struct{})
-	go func() {
-		defer close(copied)
+	var copying sync.WaitGroup
+	copying.Go(func() {
 		err := errors.New("Read of a Data did not return") // by runtime.Goexit
 		defer func() {
 			if p := recover(); p != nil {
@@ -54,15 +53,14 @@ func PostMultipart(
 			pw.CloseWithError(err) // nil closes with io.EOF
 		}()
 		err = multipartCopy(mw, parts)
-	}()
+	})
 	stop := func() {
 		pr.Close() // fails the next write to pw
-		<-copied
+		copying.Wait()
 	}
 	c := *client
-	c.CheckRedirect = func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse
-	}
+	// The body cannot be sent twice.
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := c.Do(req)
 	if err != nil {
 		stop()
@@ -100,17 +98,13 @@ func multipartCreate(mw *multipart.Writer, p Part) (io.Writer, error) {
 	if p.FileName == "" {
 		return mw.CreateFormField(name)
 	}
-	fileName := multipartControl.ReplaceAllStringFunc(p.FileName, url.PathEscape)
-	h := make(textproto.MIMEHeader)
-	// Escapes quotes and backslashes. An unescaped name could write headers and parts.
-	h.Set("Content-Disposition", multipart.FileContentDisposition(name, fileName))
-	h.Set("Content-Type", "application/octet-stream")
-	if p.Type != "" {
-		t, params, err := mime.ParseMediaType(p.Type)
-		if err != nil {
-			return nil, fmt.Errorf("type %q: %w", p.Type, err)
-		}
-		h.Set("Content-Type", mime.FormatMediaType(t, params)) // without CR or LF
+	if multipartControl.MatchString(p.Type) {
+		return nil, fmt.Errorf("type %q has control characters", p.Type)
 	}
-	return mw.CreatePart(h)
+	fileName := multipartControl.ReplaceAllStringFunc(p.FileName, url.PathEscape)
+	return mw.CreatePart(textproto.MIMEHeader{
+		// Escapes quotes and backslashes. An unescaped name could write headers and parts.
+		"Content-Disposition": {multipart.FileContentDisposition(name, fileName)},
+		"Content-Type":        {cmp.Or(p.Type, "application/octet-stream")},
+	})
 }

@@ -9,14 +9,13 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
-	"net/textproto"
 	"os"
 	"time"
 )
 
 // ErrNotForm reports a request that is not multipart/form-data with a boundary, for
 // which 415 is the status. Test for it with errors.Is.
-var ErrNotForm = errors.New("parts: not multipart/form-data with a boundary")
+var ErrNotForm = errors.New("not multipart/form-data with a boundary")
 
 // Parts returns the parts of r's multipart/form-data body in their order, while they
 // arrive. It stores only the header of one part, at most 10 MiB: read a part before you
@@ -31,24 +30,16 @@ func Parts(
 	w http.ResponseWriter, r *http.Request, limit int64,
 ) iter.Seq2[*multipart.Part, error] {
 	return func(yield func(*multipart.Part, error) bool) {
-		body := &partsBody{ReadCloser: http.MaxBytesReader(w, r.Body, limit), w: w, r: r}
 		t, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-		if err != nil || t != "multipart/form-data" {
-			yield(nil, body.refuse(ErrNotForm))
-			return
+		boundary := params["boundary"]
+		if err != nil || t != "multipart/form-data" || boundary == "" {
+			err = ErrNotForm
+		} else if r.ContentLength > limit {
+			err = &http.MaxBytesError{Limit: limit}
 		}
-		if r.ContentLength > limit {
-			yield(nil, body.refuse(&http.MaxBytesError{Limit: limit}))
-			return
-		}
-		body.last = "--" + params["boundary"] + "--"
-		own := r.Body
-		r.Body = body
-		mr, err := r.MultipartReader() // ParseMultipartForm stores all parts first
-		r.Body = own                   // net/http looks at its type
-		if errors.Is(err, http.ErrNotMultipart) || errors.Is(err, http.ErrMissingBoundary) {
-			err = fmt.Errorf("%w: %w", ErrNotForm, err)
-		}
+		body := &partsBody{Reader: http.MaxBytesReader(w, r.Body, limit), w: w, r: r,
+			last: "--" + boundary + "--"}
+		mr := multipart.NewReader(body, boundary)
 		for err == nil {
 			var part *multipart.Part
 			part, err = mr.NextPart() // skips the rest of the part before
@@ -56,11 +47,8 @@ func Parts(
 				return
 			}
 		}
-		if _, ok := errors.AsType[textproto.ProtocolError](err); ok && body.err != nil {
+		if body.err != nil {
 			err = body.err // a body that ends within a line looks malformed
-		}
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
 		}
 		yield(nil, body.refuse(fmt.Errorf("parts: %w", err)))
 	}
@@ -69,7 +57,7 @@ func Parts(
 // partsBody ends with io.EOF only after the last boundary. For a body cut within the
 // header of a part mime/multipart returns io.EOF, as it does for a whole form.
 type partsBody struct {
-	io.ReadCloser
+	io.Reader
 	w    http.ResponseWriter
 	r    *http.Request
 	last string // the last boundary
@@ -78,7 +66,7 @@ type partsBody struct {
 }
 
 func (b *partsBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
+	n, err := b.Reader.Read(p)
 	data := p[:n]
 	if i := bytes.LastIndexByte(data, '\n'); i >= 0 {
 		b.line, data = b.line[:0], data[i+1:]
@@ -86,7 +74,7 @@ func (b *partsBody) Read(p []byte) (int, error) {
 	size := len(b.last) + 64 // more blanks than anyone sends
 	b.line = append(b.line, data[:min(size-len(b.line), len(data))]...)
 	// Blanks may follow the boundary (RFC 2046, section 5.1.1).
-	whole := len(b.line) < size && string(bytes.TrimRight(b.line, " \t\r")) == b.last
+	whole := len(b.line) < size && string(bytes.TrimRight(b.line, " \t")) == b.last
 	if err == io.EOF && !whole {
 		err = io.ErrUnexpectedEOF
 	}

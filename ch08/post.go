@@ -22,8 +22,7 @@ const MaxResponse = 1 << 20
 // data after its JSON value. Fields that Resp does not have are ignored.
 //
 // 301 and 302 are a *StatusError, since http.Client would follow them with a GET that
-// posts nothing. 307 and 308 are followed with the same POST, 303 with a GET: it says
-// where the result is. Stream large bodies, as PostMultipart does.
+// posts nothing. 307 and 308 are followed with the same POST, 303 with a GET.
 func PostJSON[Req, Resp any](
 	ctx context.Context, client *http.Client, url string, in Req,
 ) (Resp, error) {
@@ -44,22 +43,20 @@ func PostJSON[Req, Resp any](
 	if err != nil {
 		return none, fmt.Errorf("post: %w", err)
 	}
-	defer resp.Body.Close()
 	if resp.StatusCode/100 != 2 {
 		message := drainShort(resp, cancel)
 		return none, fmt.Errorf("post: %w", &StatusError{resp.StatusCode, message})
 	}
+	defer drainShort(resp, cancel)
 	if resp.StatusCode == http.StatusNoContent {
 		return none, nil
 	}
 	contentType := resp.Header.Get("Content-Type")
 	if t, _, err := mime.ParseMediaType(contentType); err != nil || t != "application/json" {
-		drainShort(resp, cancel)
 		return none, fmt.Errorf("post: response of type %.80q, want application/json", contentType)
 	}
 	result, err := io.ReadAll(http.MaxBytesReader(nil, resp.Body, MaxResponse))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		drainShort(resp, cancel)
 		return none, fmt.Errorf("post: response: %w: more than %d bytes", ErrTooLarge, MaxResponse)
 	} else if err == nil {
 		err = json.Unmarshal(result, &out) // refuses trailing data

@@ -34,43 +34,43 @@ func (e *Refusal) Error() string { return fmt.Sprintf("post: status %d: %s", e.C
 func PostHandler[Req, Resp any](
 	limit int64, do func(context.Context, Req) (Resp, error),
 ) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	respond := func(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		var in Req
-		var result []byte
-		body, err := postBody(w, r, limit)
-		if err == nil {
-			err = postDecode(body, &in)
+		if err := postRead(w, r, limit, &in); err != nil {
+			return nil, err
 		}
-		if err == nil {
-			var out Resp
-			if out, err = do(r.Context(), in); err == nil {
-				result, err = json.Marshal(out)
-			}
-		}
+		out, err := do(r.Context(), in)
 		if err != nil {
-			refusal, ok := errors.AsType[*Refusal](err)
-			if !ok || refusal.Code < 400 || refusal.Code > 599 {
-				refusal = &Refusal{http.StatusInternalServerError, "internal error"}
-			}
-			http.Error(w, refusal.Message, refusal.Code)
+			return nil, err
+		}
+		return json.Marshal(out)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		result, err := respond(w, r)
+		if err == nil {
+			w.Header().Set("Content-Type", "application/json")
+			w.Write(result) // fails if the client has left
 			return
 		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Write(result) // fails if the client has left
+		refusal, ok := errors.AsType[*Refusal](err)
+		if !ok || refusal.Code < 400 || refusal.Code > 599 {
+			refusal = &Refusal{http.StatusInternalServerError, "internal error"}
+		}
+		http.Error(w, refusal.Message, refusal.Code)
 	})
 }
 
-// postBody reads the whole body. It does not read one that is refused by its header, so
-// a client that sent "Expect: 100-continue" does not send it.
-func postBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+// postRead does not read a body that is refused by its header, so a client that sent
+// "Expect: 100-continue" does not send it.
+func postRead(w http.ResponseWriter, r *http.Request, limit int64, in any) error {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		return nil, postRefuse(w, r, http.StatusMethodNotAllowed, "use POST")
+		return postRefuse(w, r, http.StatusMethodNotAllowed, "use POST")
 	}
 	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || t != "application/json" {
 		w.Header().Set("Accept", "application/json")
-		return nil, postRefuse(w, r, http.StatusUnsupportedMediaType, "send application/json")
+		return postRefuse(w, r, http.StatusUnsupportedMediaType, "send application/json")
 	}
 	var body []byte
 	large := r.ContentLength > limit
@@ -80,14 +80,14 @@ func postBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	}
 	switch {
 	case large:
-		return nil, postRefuse(w, r, http.StatusRequestEntityTooLarge,
+		return postRefuse(w, r, http.StatusRequestEntityTooLarge,
 			fmt.Sprintf("send at most %d bytes", max(limit, 0)))
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, postRefuse(w, r, http.StatusRequestTimeout, "the body did not come in time")
+		return postRefuse(w, r, http.StatusRequestTimeout, "the body did not come in time")
 	case err != nil:
-		return nil, postRefuse(w, r, http.StatusBadRequest, "the body is incomplete")
+		return postRefuse(w, r, http.StatusBadRequest, "the body is incomplete")
 	}
-	return body, nil
+	return postDecode(body, in)
 }
 
 // postRefuse closes an HTTP/1.1 connection with an unread body soon after the response.
@@ -106,21 +106,17 @@ func postRefuse(w http.ResponseWriter, r *http.Request, code int, message string
 // postDecode has texts of its own: those of encoding/json name Go types, and an
 // UnmarshalJSON method may say anything.
 func postDecode(body []byte, in any) error {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.DisallowUnknownFields()
-	err := dec.Decode(in)
-	end, message := dec.InputOffset(), "the JSON value is not accepted"
+	err := json.Unmarshal(body, new(json.RawMessage)) // a Decoder ignores what follows the value
 	if err == nil {
-		if _, err = dec.Token(); err == io.EOF {
+		dec := json.NewDecoder(bytes.NewReader(body))
+		dec.DisallowUnknownFields()
+		if err = dec.Decode(in); err == nil {
 			return nil
 		}
-		message = fmt.Sprintf("data after the JSON value at offset %d", end)
-	} else if err == io.EOF {
-		message = "the body is empty"
-	} else if err == io.ErrUnexpectedEOF {
-		message = fmt.Sprintf("malformed JSON at offset %d: it ends early", len(body))
-	} else if e, ok := errors.AsType[*json.SyntaxError](err); ok {
-		message = fmt.Sprintf("malformed JSON at offset %d", e.Offset)
+	}
+	message := "the JSON value is not accepted"
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		message = fmt.Sprintf("malformed JSON at offset %d of %d", e.Offset, len(body))
 	} else if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		message = fmt.Sprintf("wrong JSON type at offset %d", e.Offset)
 	} else if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {

@@ -55,19 +55,19 @@ func TestPostHandler(t *testing.T) {
 		{"POST", "application/jsonp", ok, 415, "send application/json"},
 		{"POST", jsonType, full + " ", 413, "send at most 1024 bytes"}, // white space counts
 		{"POST", jsonType, `{"First":"` + strings.Repeat("x", limit), 413, "send at most 1024 bytes"},
-		{"POST", jsonType, "", 400, "the body is empty"},
-		{"POST", jsonType, " \n", 400, "the body is empty"},
-		{"POST", jsonType, `{"First" "Ada"}`, 400, "malformed JSON at offset 10"},
-		{"POST", jsonType, `{"First":`, 400, "malformed JSON at offset 9: it ends early"},
-		{"POST", jsonType, strings.Repeat("[", limit), 400, "malformed JSON at offset 1024: it ends early"},
+		{"POST", jsonType, "", 400, "malformed JSON at offset 0 of 0"},
+		{"POST", jsonType, " \n", 400, "malformed JSON at offset 2 of 2"},
+		{"POST", jsonType, `{"First" "Ada"}`, 400, "malformed JSON at offset 10 of 15"},
+		{"POST", jsonType, `{"First":`, 400, "malformed JSON at offset 9 of 9"},
+		{"POST", jsonType, strings.Repeat("[", limit), 400, "malformed JSON at offset 1024 of 1024"},
 		{"POST", jsonType, `["Ada"]`, 400, "wrong JSON type at offset 1"},
 		{"POST", jsonType, `{"First":"Ada","Age":"7"}`, 400, "wrong JSON type at offset 24"},
 		{"POST", jsonType, `{"First":7}`, 400, "wrong JSON type at offset 10"},
 		{"POST", jsonType, `{"First":"Ada","Since":"soon"}`, 400, "the JSON value is not accepted"},
 		{"POST", jsonType, `{"First":"Ada","Admin":true}`, 400, `unknown field "Admin"`},
-		{"POST", jsonType, ok + ok, 400, "data after the JSON value at offset 15"},
-		{"POST", jsonType, ok + " x", 400, "data after the JSON value at offset 15"},
-		{"POST", jsonType, ok + "}", 400, "data after the JSON value at offset 15"},
+		{"POST", jsonType, ok + ok, 400, "malformed JSON at offset 16 of 30"},
+		{"POST", jsonType, ok + " x", 400, "malformed JSON at offset 17 of 17"},
+		{"POST", jsonType, ok + "}", 400, "malformed JSON at offset 16 of 16"},
 		{"POST", jsonType, `null`, 422, "no first name"},                       // is a zero Req
 		{"POST", jsonType, `{"First":"Ada","First":""}`, 422, "no first name"}, // the last counts
 	} {
@@ -105,7 +105,7 @@ func TestPostHandlerLimit(t *testing.T) {
 	}{
 		{2, "{}", 422, "no first name"},
 		{1, "{}", 413, "send at most 1 bytes"},
-		{0, "", 400, "the body is empty"},
+		{0, "", 400, "malformed JSON at offset 0 of 0"},
 		{0, "1", 413, "send at most 0 bytes"},
 		{-1, "1", 413, "send at most 0 bytes"},
 	} {

@@ -53,7 +53,7 @@ func TestSkewCommand(t *testing.T) {
 		{"malformed", []string{"http://%zz/"}, 2, `^$`, `^skew: "http://%zz/": want http.*\n$`},
 		{"no host", []string{"http:///x"}, 2, `^$`, `^skew: "http:///x": want http.*\n$`},
 		{"three", []string{ts.URL + "/ahead", strings.Replace(ts.URL, "http", "HTTP", 1), ts.URL + "/refused"},
-			0, `^\+3\d{3}\.\d{3}s \S+/ahead\n[+-]\d\.\d{3}s HTTP://\S+\n[+-]\d\.\d{3}s \S+/refused\n$`, `^$`},
+			0, `^\+3\d{3}\.\d{3}s \S+/ahead\n[+-]\d\.\d{3}s http://\S+\n[+-]\d\.\d{3}s \S+/refused\n$`, `^$`},
 		{"one succeeds", []string{"-timeout", "5s", ts.URL + "/none", ts.URL + "/broken", "http://127.0.0.1:0/", ts.URL},
 			1, `^[+-]\d\.\d{3}s \S+\n$`, `^skew: \S+/none: response without a Date field\n` +
 				`skew: \S+/broken: .*yesterday.*\nskew: http://127.0.0.1:0/: .*\n$`},

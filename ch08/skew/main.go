@@ -59,16 +59,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	} else if flags.NArg() == 0 {
 		return wrong("want at least one URL")
 	}
-	shown := make([]string, flags.NArg()) // the URLs without their passwords
-	for i, arg := range flags.Args() {
+	var urls []*url.URL
+	for _, arg := range flags.Args() {
 		u, err := url.Parse(arg)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 			// What comes before an "@" may be a password.
 			return wrong("%q: want http://HOST or https://HOST", arg[strings.LastIndexByte(arg, '@')+1:])
 		}
-		if shown[i] = arg; u.User != nil {
-			shown[i] = u.Redacted()
-		}
+		urls = append(urls, u)
 	}
 
 	client := ch08.NewClient(nil)
@@ -77,22 +75,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	tr := client.Transport.(*http.Transport)
 	tr.DialContext, tr.TLSHandshakeTimeout, tr.ResponseHeaderTimeout = nil, 0, 0
 	status := 0
-	for i, arg := range flags.Args() {
-		ahead, err := ch08.Skew(ctx, client, arg)
+	for _, u := range urls {
+		ahead, err := ch08.Skew(ctx, client, u.String())
+		if err == nil {
+			_, err = fmt.Fprintf(stdout, "%+.3fs %s\n", ahead.Seconds(), u.Redacted())
+		}
 		if err != nil {
 			if e, ok := errors.AsType[*url.Error](err); ok {
 				err = e.Err // the line has the URL already
 			}
-			fmt.Fprintf(stderr, "skew: %s: %s\n", shown[i], strings.TrimPrefix(err.Error(), "skew: "))
+			fmt.Fprintf(stderr, "skew: %s: %s\n", u.Redacted(), strings.TrimPrefix(err.Error(), "skew: "))
 			status = 1
 			if ctx.Err() != nil {
 				break // interrupted: the others would fail too
 			}
-			continue
-		}
-		if _, err := fmt.Fprintf(stdout, "%+.3fs %s\n", ahead.Seconds(), shown[i]); err != nil {
-			fmt.Fprintf(stderr, "skew: %v\n", err)
-			return 1
 		}
 	}
 	return status
