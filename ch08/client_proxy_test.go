@@ -23,7 +23,8 @@ func TestNewClientProxy(t *testing.T) {
 		defer proxy.Close()
 		cmd := exec.Command(os.Args[0], "-test.run=^TestNewClientProxy$", "-test.v")
 		cmd.Env = append(os.Environ(), child+"=1", "NO_PROXY=", "no_proxy=", "http_proxy=",
-			"HTTP_PROXY=http://ada:secret@"+proxy.Listener.Addr().String())
+			"HTTP_PROXY=http://ada:secret@"+proxy.Listener.Addr().String(),
+			"GORACE=atexit_sleep_ms=0") // otherwise a second under -race
 		out, err := cmd.CombinedOutput()
 		if t.Logf("%s", out); err != nil {
 			t.Error(err)

@@ -1,6 +1,7 @@
 package ch08_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +12,11 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
+	"time"
 
 	"network-programming-with-go/ch08"
+	"network-programming-with-go/ch08/internal/pipe"
 )
 
 // Memory is not allocated on the word of a server, whatever the limit. A limit below 0 is 0.
@@ -97,6 +101,25 @@ func (b *getBody) Close() error { b.closed = true; return nil }
 type getRoundTrip func(*http.Request) (*http.Response, error)
 
 func (f getRoundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A deadline that passes while the body arrives ends it at once.
+func TestGetLimitedDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := pipe.Serve(t, func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, "the rest never comes") // a failure shows at the client
+			http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}).Client(t)
+		const limit = 10 * time.Second
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		start := time.Now()
+		b, err := ch08.GetLimited(ctx, client, "http://peer.example/", 1000)
+		if got := time.Since(start); b != nil || !errors.Is(err, context.DeadlineExceeded) || got != limit {
+			t.Errorf("GetLimited = %q, %v after %v, want context.DeadlineExceeded after %v", b, err, got, limit)
+		}
+	})
+}
 
 // An announced body is read into a slice made once; io.ReadAll would grow one.
 func BenchmarkGetLimited(b *testing.B) {

@@ -85,11 +85,11 @@ func multipartHandler(got *int64) http.HandlerFunc {
 	}
 }
 
-// What both sides allocate in all bounds what they hold at any moment. 256 MiB leave the
-// client, 64 MiB arrive at the server, and 16 MiB go from one to the other over TCP, all
+// What both sides allocate in all bounds what they hold at any moment. 64 MiB leave the
+// client, 32 MiB arrive at the server, and 8 MiB go from one to the other over TCP, all
 // at the same time. Not parallel, since it counts every allocation of the process.
 func TestMultipartConstantMemory(t *testing.T) {
-	const large, medium, small = 256 << 20, 64 << 20, 16 << 20
+	const large, medium, small = 64 << 20, 32 << 20, 8 << 20
 	post := func(client *http.Client, url string, size int64) (int, error) {
 		resp, err := ch08.PostMultipart(t.Context(), client, url,
 			ch08.Part{Name: "file", FileName: "lines", Data: multipartFile(size)})

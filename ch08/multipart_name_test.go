@@ -72,7 +72,7 @@ func TestMultipartHostileNames(t *testing.T) {
 		"a%0Ab":                     "a%0Ab", // not told apart from a line end
 		"a\x00\x1b[31m\x7f\tb":      "a%00%1B[31m%7F\tb",
 		"a\xffb":                    "a\xffb", // not UTF-8, as file names may be
-		strings.Repeat("x", 64<<10): strings.Repeat("x", 64<<10),
+		strings.Repeat("x", 16<<10): strings.Repeat("x", 16<<10),
 	} {
 		wire, parts := multipartNames(t,
 			ch08.Part{Name: sent, FileName: sent, Data: strings.NewReader("data")})

@@ -25,6 +25,7 @@ func (h postTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestPostJSONResponses(t *testing.T) {
+	t.Parallel()
 	const jsonType = "application/json"
 	full := `{"ID":7}` + strings.Repeat(" ", ch08.MaxResponse-8)
 	for _, tt := range []struct {

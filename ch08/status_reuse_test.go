@@ -48,7 +48,7 @@ func statusServer(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, strings.Repeat("x", size)) // dropped for HEAD; fails if the client has left
 }
 
-// Ten responses that are not wanted make one connection, if what has to be dropped is
+// Five responses that are not wanted make one connection, if what has to be dropped is
 // short. Go 1.27 would drain up to 256 KiB on Close, Go 1.26 nothing.
 func TestStatusReuse(t *testing.T) {
 	t.Parallel()
@@ -64,15 +64,15 @@ func TestStatusReuse(t *testing.T) {
 			{"/304/0/chunked", 1},
 			{"/200/600/announced", 1}, // too large for GetLimited, not JSON for PostJSON
 			{"/200/600/chunked", 1},
-			{"/404/400000/announced", 10}, // more than a connection is worth
-			{"/404/400000/chunked", 10},
-			{"/200/400000/announced", 10},
+			{"/404/350000/announced", 5}, // more than a connection is worth
+			{"/404/350000/chunked", 5},
+			{"/200/350000/announced", 5},
 		} {
 			t.Run(call.name+tt.path, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					server := pipe.Serve(t, statusServer)
 					client, _ := server.Client(t)
-					for range 10 {
+					for range 5 {
 						if err := call.do(t.Context(), client, "http://peer.example"+tt.path); err == nil &&
 							call.name != "Size" {
 							t.Error("error = nil, want one")
@@ -84,7 +84,7 @@ func TestStatusReuse(t *testing.T) {
 						want = 1
 					}
 					if got := server.Made.Load(); got != want {
-						t.Errorf("%d connections for 10 requests, want %d", got, want)
+						t.Errorf("%d connections for 5 requests, want %d", got, want)
 					}
 				})
 			})
