@@ -117,7 +117,7 @@ func TestGetLimited(t *testing.T) {
 	}
 }
 
-// Both functions return a status other than 200, and the error of a malformed URL.
+// Both functions return a status other than 200, and the error of a request that fails.
 func TestGetErrors(t *testing.T) {
 	leak.Check(t)
 	ts := httptest.NewServer(getMux())
@@ -142,8 +142,10 @@ func TestGetErrors(t *testing.T) {
 			if !ok || *got != want {
 				t.Errorf("error = %v, want %v", got, &want)
 			}
-			if err := tt.do("http://%zz/"); err == nil {
-				t.Error("a malformed URL was accepted")
+			for _, url := range []string{"http://%zz/", "http://127.0.0.1:0/"} {
+				if err := tt.do(url); err == nil {
+					t.Errorf("request to %s succeeded", url)
+				}
 			}
 		})
 	}
