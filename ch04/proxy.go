@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -24,20 +25,19 @@ type Proxy struct {
 	Copy func(dst, src net.Conn) error
 }
 
-// Run copies in both directions until both have ended or ctx has. It owns the conns and
-// closes them. It passes on an end by CloseWrite, and a failure by SetLinger(0) and Close,
-// which is a reset. A type that wraps a conn keeps both by having these two methods. Unix
-// sockets have no reset: the peer reads an end. Without CloseWrite at the receiver, the end
-// of one direction ends the other after ProxyGrace, or at once if src is not a socket.
-//
-// After a failure the other direction has ProxyGrace to bring over what is on its way. If
-// a peer has sent all and then is gone for good, both directions end within two seconds.
+// Run copies in both directions until both have ended or ctx has, and closes the conns. It
+// passes on an end by CloseWrite, and a failure by SetLinger(0) and Close, which is a reset.
+// A type that wraps a conn has to have these methods. Without CloseWrite, the end of one
+// direction ends the other after ProxyGrace, or at once if src is not a socket. After a
+// failure the other direction has ProxyGrace to bring over what is on its way. If a peer has
+// sent all and then is gone for good, both directions end within two seconds.
 //
 // When ctx ends, both conns are reset at once. To let streams finish on shutdown, give Run
 // a context that ends later than the one that stops the accept loop, as ch04/proxy does.
 //
-// Run returns nil if both streams passed whole, context.Cause(ctx), wrapped, if ctx ended
-// first, and otherwise the errors of both directions, joined.
+// Run returns nil if both streams passed whole, and context.Cause(ctx), wrapped, if ctx
+// ended first. Otherwise it wraps the errors of both directions, but not the error of one
+// that Run has ended because the other failed.
 func (p Proxy) Run(ctx context.Context, client, server net.Conn) error {
 	defer client.Close()
 	defer server.Close()
@@ -53,20 +53,19 @@ func (p Proxy) Run(ctx context.Context, client, server net.Conn) error {
 	})
 	stop := context.AfterFunc(ctx, end)
 	grace := time.AfterFunc(math.MaxInt64, end) // until the first failure
-	up, down := &proxyHalf{src: client, dst: server}, &proxyHalf{src: server, dst: client}
-	first, second := make(chan struct{}, 1), make(chan struct{})
-	half := func(h, back *proxyHalf) {
+	up := &proxyHalf{src: client, dst: server, copied: make(chan struct{})}
+	down := &proxyHalf{src: server, dst: client, copied: make(chan struct{})}
+	var ended atomic.Bool // one of the two has
+	pass := func(h, back *proxyHalf) {
 		h.err = p.Copy(h.dst, h.src)
-		select {
-		case first <- struct{}{}:
-			h.finish(back, second, grace)
-		default:
-			close(second)
+		close(h.copied)
+		if ended.CompareAndSwap(false, true) {
+			h.finish(back, grace)
 		}
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { half(up, down) })
-	half(down, up)
+	wg.Go(func() { pass(up, down) })
+	pass(down, up)
 	wg.Wait()
 	if !stop() {
 		end() // waits for the call that has begun: it may have cut what was written
@@ -78,25 +77,31 @@ func (p Proxy) Run(ctx context.Context, client, server net.Conn) error {
 	upErr, downErr := up.close("client to server"), down.close("server to client")
 	up.linger(down)
 	down.linger(up)
-	return errors.Join(upErr, downErr)
+	switch {
+	case downErr == nil, upErr != nil && proxyClosed(downErr):
+		return upErr
+	case upErr == nil, proxyClosed(upErr):
+		return downErr
+	}
+	return fmt.Errorf("%w; %w", upErr, downErr)
 }
 
 // A proxyHalf is one direction.
 type proxyHalf struct {
 	src, dst net.Conn
-	err      error
+	copied   chan struct{} // closed when err is set
+	err      error         // net.ErrClosed if it was ended because the other failed
 }
 
-// finish is called for the first direction that ends or fails. It returns when both have,
-// which closes copied.
-func (h *proxyHalf) finish(back *proxyHalf, copied <-chan struct{}, grace *time.Timer) {
+// finish is called for the first direction that ends or fails. It returns when both have.
+func (h *proxyHalf) finish(back *proxyHalf, grace *time.Timer) {
 	if h.err == nil {
-		h.end(back, copied, grace)
+		h.end(back, grace)
 	} else {
 		grace.Reset(ProxyGrace)
-		<-copied
+		<-back.copied
 		if back.err == nil && proxyCut(h.err) {
-			back.err = h.err // see end
+			back.err = net.ErrClosed // its end was that of the reset: see end
 		}
 	}
 	if back.err == nil {
@@ -107,7 +112,7 @@ func (h *proxyHalf) finish(back *proxyHalf, copied <-chan struct{}, grace *time.
 // end passes on the end of src, and then watches src. A socket reports a reset once: if a
 // write of back got the report, h read io.EOF; and after io.EOF nobody reads. But a Write
 // of nothing fails.
-func (h *proxyHalf) end(back *proxyHalf, copied <-chan struct{}, grace *time.Timer) {
+func (h *proxyHalf) end(back *proxyHalf, grace *time.Timer) {
 	_, tcp := h.src.LocalAddr().(*net.TCPAddr)
 	_, unix := h.src.LocalAddr().(*net.UnixAddr)
 	pass := sync.OnceFunc(func() { h.err = proxyCloseWrite(h.dst) })
@@ -126,7 +131,7 @@ func (h *proxyHalf) end(back *proxyHalf, copied <-chan struct{}, grace *time.Tim
 			break
 		}
 		select {
-		case <-copied:
+		case <-back.copied:
 			return
 		case <-time.After(time.Second):
 		}
@@ -137,24 +142,30 @@ func (h *proxyHalf) end(back *proxyHalf, copied <-chan struct{}, grace *time.Tim
 	} else if h.err == nil {
 		h.dst.SetReadDeadline(time.Unix(1, 0)) // wakes back, which has nowhere to write to
 	}
-	<-copied
+	<-back.copied
 	if late.Stop() && proxyCut(back.err) {
-		h.err = back.err
+		h.err = net.ErrClosed
 		return
 	}
 	pass()
-	if err := back.err; errors.Is(err, os.ErrDeadlineExceeded) ||
-		errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {
-		back.err = fmt.Errorf("the other direction ended it: %w", reason)
-		if !tcp && (!unix || errors.Is(reason, syscall.EPIPE)) {
-			back.err = nil // a Unix socket says EPIPE of an end in order
-		}
+	if !proxyClosed(back.err) && !errors.Is(back.err, os.ErrDeadlineExceeded) {
+		return // it ended before it could notice
 	}
+	if !tcp && (!unix || errors.Is(reason, syscall.EPIPE)) {
+		back.err = nil // a Unix socket says EPIPE of an end in order
+	} else if h.whole() {
+		back.err = fmt.Errorf("the other direction ended it: %w", reason)
+	}
+}
+
+// whole reports whether the stream and its end have passed.
+func (h *proxyHalf) whole() bool {
+	return h.err == nil || h.err == errors.ErrUnsupported // Close is all that dst can get
 }
 
 // close resets the receiver of a stream that did not pass whole.
 func (h *proxyHalf) close(name string) error {
-	if h.err == nil || h.err == errors.ErrUnsupported { // Close is all that dst can get
+	if h.whole() {
 		return nil
 	}
 	proxyReset(h.dst)
@@ -174,6 +185,11 @@ func (h *proxyHalf) linger(back *proxyHalf) {
 func proxyCut(err error) bool {
 	errno, ok := errors.AsType[syscall.Errno](err)
 	return ok && errno != syscall.EPIPE
+}
+
+// proxyClosed reports whether err is that of a conn which this side has closed.
+func proxyClosed(err error) bool {
+	return errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
 }
 
 func proxyCloseWrite(c net.Conn) error {
