@@ -83,7 +83,7 @@ func (p *proxyCrowd) settle(t *testing.T, want int) {
 		for p.conns.Load() > 0 {
 			<-p.ended
 		}
-		response, err := p.ask()
+		response, err := conns.Ask(p.Addr, "still alive?")
 		if err == nil && response == "yes" && p.sockets(t) <= want {
 			return
 		}
@@ -91,20 +91,6 @@ func (p *proxyCrowd) settle(t *testing.T, want int) {
 			t.Fatalf("%d sockets, want %d; response %q, %v", p.sockets(t), want, response, err)
 		}
 	}
-}
-
-// ask sends a request, half-closes, and returns the whole response.
-func (p *proxyCrowd) ask() (string, error) {
-	conn, err := net.Dial("tcp", p.Addr)
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(20 * time.Second)) // bounds a failure
-	io.WriteString(conn, "still alive?")               // a failure shows in the response
-	conn.(*net.TCPConn).CloseWrite()                   // a failure here, too
-	response, err := io.ReadAll(conn)
-	return string(response), err
 }
 
 // sockets counts those that the proxy has open.

@@ -1,13 +1,10 @@
 package ch04_test
 
 import (
-	"fmt"
 	"io"
 	"net"
-	"os/exec"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -15,51 +12,6 @@ import (
 	"network-programming-with-go/ch04/internal/command"
 	"network-programming-with-go/ch04/internal/conns"
 )
-
-// proxyCommandTarget is a server that responds when it has read all, with what it read.
-// It sends a value for each conn that it accepts.
-func proxyCommandTarget(t *testing.T) (addr string, accepted chan struct{}) {
-	t.Helper()
-	l := conns.Listen(t)
-	accepted = make(chan struct{}, 100)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return // the test is over
-			}
-			select {
-			case accepted <- struct{}{}:
-			default: // nobody counts them any more
-			}
-			wg.Go(func() {
-				defer conn.Close()
-				if request, err := io.ReadAll(conn); err == nil {
-					conn.Write(append([]byte("you said: "), request...)) // the test reads it
-				}
-			})
-		}
-	})
-	t.Cleanup(func() { l.Close(); wg.Wait() })
-	return l.Addr().String(), accepted
-}
-
-// proxyCommandAsk sends a request, half-closes, and returns the whole response.
-func proxyCommandAsk(addr, request string) (string, error) {
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(30 * time.Second)) // bounds a failure
-	io.WriteString(conn, request)                      // a failure shows in the response
-	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
-		return "", err
-	}
-	response, err := io.ReadAll(conn)
-	return string(response), err
-}
 
 // proxyCommandStop ends the proxy as a service manager would, and returns its log.
 func proxyCommandStop(t *testing.T, p *command.Process) string {
@@ -78,7 +30,7 @@ func proxyCommandStop(t *testing.T, p *command.Process) string {
 func TestProxyCommand(t *testing.T) {
 	t.Parallel()
 	bin := command.Build(t, "./proxy")
-	target, accepted := proxyCommandTarget(t)
+	target, accepted := conns.Responder(t)
 	_, port, err := net.SplitHostPort(target)
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +68,7 @@ func TestProxyCommand(t *testing.T) {
 		t.Run("half-close and SIGTERM "+flags, func(t *testing.T) {
 			p := command.Start(t, bin, append(strings.Fields(flags), "-listen", "127.0.0.1:0", "-to", target)...)
 			for _, request := range []string{"x", large} {
-				response, err := proxyCommandAsk(p.Addr, request)
+				response, err := conns.Ask(p.Addr, request)
 				if err != nil || response != "you said: "+request {
 					t.Errorf("response of %d bytes, %v, want %d", len(response), err, len(request)+10)
 				}
@@ -177,7 +129,7 @@ func TestProxyCommand(t *testing.T) {
 		}
 		// The same port of another host is fine.
 		p := command.Start(t, bin, "-listen", "127.0.0.2:"+port, "-to", target)
-		if response, err := proxyCommandAsk(p.Addr, "x"); response != "you said: x" {
+		if response, err := conns.Ask(p.Addr, "x"); response != "you said: x" {
 			t.Errorf("response %q, %v", response, err)
 		}
 	})
@@ -220,73 +172,5 @@ func TestProxyCommand(t *testing.T) {
 				t.Errorf("log %q does not say %q", log, want)
 			}
 		}
-	})
-}
-
-// What -monitor writes, and what happens if nobody reads it.
-func TestProxyCommandMonitor(t *testing.T) {
-	t.Parallel()
-	bin := command.Build(t, "./proxy")
-	target, _ := proxyCommandTarget(t)
-	t.Run("log", func(t *testing.T) {
-		p := command.Start(t, bin, "-listen", "127.0.0.1:0", "-monitor", "-to", target)
-		if response, err := proxyCommandAsk(p.Addr, "hello\n"); response != "you said: hello\n" {
-			t.Errorf("response %q, %v", response, err)
-		}
-		log := proxyCommandStop(t, p)
-		for _, want := range []string{`-> "hello\n"`, `<- "you said: hello\n"`} {
-			if !strings.Contains(log, want) {
-				t.Errorf("log %s lacks %s", log, want)
-			}
-		}
-		t.Log(log)
-	})
-
-	start := func(t *testing.T) (p *exec.Cmd, addr string, stderr io.ReadCloser) {
-		p = exec.Command(bin, "-listen", "127.0.0.1:0", "-monitor", "-to", target)
-		stderr, err := p.StderrPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := p.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			p.Process.Kill() // fails if the test has ended it, as it should
-			p.Wait()
-		})
-		if _, err := fmt.Fscanf(stderr, "listening on %s\n", &addr); err != nil {
-			t.Fatal(err)
-		}
-		return p, addr, stderr
-	}
-	end := func(t *testing.T, p *exec.Cmd) {
-		if runtime.GOOS == "windows" {
-			return // no SIGTERM
-		}
-		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Error(err)
-		}
-		if state, err := p.Process.Wait(); err != nil || !state.Success() {
-			t.Errorf("after SIGTERM: %v, %v, want exit status 0", state, err)
-		}
-	}
-	t.Run("closed pipe", func(t *testing.T) { // the next line is EPIPE
-		p, addr, stderr := start(t)
-		stderr.Close()
-		for range 3 {
-			if response, err := proxyCommandAsk(addr, "x"); response != "you said: x" {
-				t.Errorf("response %q, %v", response, err)
-			}
-		}
-		end(t, p)
-	})
-	t.Run("full pipe", func(t *testing.T) { // the next write would wait forever
-		p, addr, _ := start(t)
-		request := strings.Repeat("x", 3<<20) // more than the pipe and the buffer take
-		if response, err := proxyCommandAsk(addr, request); response != "you said: "+request {
-			t.Errorf("response of %d bytes, %v", len(response), err)
-		}
-		end(t, p)
 	})
 }

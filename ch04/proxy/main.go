@@ -119,7 +119,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	close(logs.lines)
 	select {
 	case <-written:
-	case <-time.After(time.Second): // nobody reads it
+	case <-time.After(250 * time.Millisecond): // nobody reads it
 	}
 	if err != nil {
 		return 1
