@@ -3,6 +3,7 @@
 //
 // Files in reading order:
 //
+//   - serve.go: an accept loop that ends in order
 //   - echo.go: an echo server for unix, unixpacket and tcp
 //   - echo_datagram.go: an echo server for unixgram and udp
 //   - listen.go: replace the socket file of a dead server

@@ -2,13 +2,12 @@ package ch07
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	"sync"
-	"syscall"
 	"time"
 )
+
+// Copy with: serve.go.
 
 const (
 	// EchoBufferSize is the longest message, in bytes, that is echoed whole. It holds every
@@ -39,68 +38,20 @@ func StreamingEchoServer(ctx context.Context, network, addr string) (net.Addr, e
 	return l.Addr(), nil
 }
 
-// ServeEcho echoes on every connection of l, each with a goroutine and a buffer of
-// [EchoBufferSize]. When ctx ends it closes l, stops reading, gives echoes in flight up to
-// [EchoGrace], and returns nil. A permanent error of l.Accept, such as net.ErrClosed, ends
-// it too and is returned. By then l and all connections are closed and their goroutines
-// have ended.
+// ServeEcho is [Serve] with a handler that echoes, with a buffer of [EchoBufferSize]. When
+// ctx ends it stops reading, and gives echoes in flight up to [EchoGrace].
 //
 // An empty unixpacket message ends its connection, because Go reads it as io.EOF.
 func ServeEcho(ctx context.Context, l net.Listener) error {
-	var wg sync.WaitGroup
-	defer wg.Wait() // runs last: no goroutine outlives ServeEcho
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends the connections if l has failed
-	conns, endConns := context.WithCancel(context.Background())
-	wg.Go(func() { <-ctx.Done(); l.Close(); endConns() }) // unblocks Accept
-	for {
-		conn, err := accept(ctx, l)
-		if err != nil && ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("echo: accept on %s: %w", l.Addr(), err)
-		}
-		wg.Go(func() { echoStream(conns, conn) })
+	if err := Serve(ctx, l, echoStream); err != nil {
+		return fmt.Errorf("echo: %w", err)
 	}
-}
-
-// accept returns the next connection of l, or an error if ctx has ended. After an error
-// that passes it tries again: after 5 ms, doubled with each failure in a row, up to 1 s.
-func accept(ctx context.Context, l net.Listener) (net.Conn, error) {
-	for pause := 5 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		conn, err := l.Accept()
-		switch {
-		case err == nil && ctx.Err() != nil:
-			conn.Close() // too late to be served
-			return nil, ctx.Err()
-		case err == nil || !acceptPasses(err):
-			return conn, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(pause):
-		}
-	}
-}
-
-// acceptPasses reports whether Accept may succeed after err, as when connections end.
-func acceptPasses(err error) bool {
-	errno, _ := errors.AsType[syscall.Errno](err)
-	switch errno {
-	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, // too many in use
-		syscall.ECONNABORTED, syscall.EPROTO, // the client has gone
-		10024, 10053, 10054, 10055: // the same on Windows
-		return true
-	}
-	return false
+	return nil
 }
 
 // echoStream serves streams and unixpacket alike: one Read returns at most one message,
 // and one Write sends it as one. io.Copy would split messages at its own 32 KiB.
 func echoStream(ctx context.Context, conn net.Conn) {
-	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() {
 		now := time.Now()
 		conn.SetReadDeadline(now)                 // unblocks Read, cannot fail while open

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Copy with: echo.go.
+// Copy with: echo.go, serve.go.
 
 // EchoWait is how long [ServePacketEcho] waits for a unixgram client that does not read.
 const EchoWait = time.Second

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"time"
 
@@ -21,7 +20,7 @@ import (
 )
 
 // Copy with: ../creds.go, ../creds_linux.go, ../creds_groups_linux.go, ../creds_other.go,
-// ../sockfile/sockfile.go, ../sockfile/sockfile_unix.go, ../sockfile/sockfile_other.go.
+// ../serve.go, ../sockfile/sockfile.go, ../sockfile/sockfile_unix.go, ../sockfile/sockfile_other.go.
 
 const usage = `creds admits the peers of a Unix socket that are in one of the named groups.
 
@@ -85,63 +84,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stderr, "listening on %s\n", l.Addr())
 	log := slog.New(slog.NewTextHandler(stderr, nil))
-	if err := serve(ctx, acceptLog{l, log}, groups, log); err != nil {
+	err = ch07.Serve(ctx, acceptLog{l, log}, func(ctx context.Context, conn net.Conn) {
+		admit(ctx, conn.(*net.UnixConn), groups, log)
+	})
+	if err != nil {
 		fmt.Fprintf(stderr, "creds: %v\n", err)
 		return 1
 	}
 	return 0
-}
-
-// serve admits the peers that l accepts until ctx ends. Before it returns it closes l and
-// every connection and waits for their goroutines.
-func serve(ctx context.Context, l net.Listener, groups ch07.Groups, log *slog.Logger) error {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()                            // ends the connections if l has failed
-	wg.Go(func() { <-ctx.Done(); l.Close() }) // unblocks Accept
-	for {
-		conn, err := accept(ctx, l)
-		if err != nil && ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("accept on %s: %w", l.Addr(), err)
-		}
-		wg.Go(func() { admit(ctx, conn.(*net.UnixConn), groups, log) })
-	}
-}
-
-// accept returns the next connection of l, or an error if ctx has ended. After an error
-// that passes it tries again: after 5 ms, doubled with each failure in a row, up to 1 s.
-func accept(ctx context.Context, l net.Listener) (net.Conn, error) {
-	for pause := 5 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		conn, err := l.Accept()
-		switch {
-		case err == nil && ctx.Err() != nil:
-			conn.Close() // too late to be served
-			return nil, ctx.Err()
-		case err == nil || !acceptPasses(err):
-			return conn, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(pause):
-		}
-	}
-}
-
-// acceptPasses reports whether Accept may succeed after err, as when connections end.
-func acceptPasses(err error) bool {
-	errno, _ := errors.AsType[syscall.Errno](err)
-	switch errno {
-	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, // too many in use
-		syscall.ECONNABORTED, syscall.EPROTO, // the client has gone
-		10024, 10053, 10054, 10055: // the same on Windows
-		return true
-	}
-	return false
 }
 
 // acceptLog logs the errors of Accept, those that pass too.
@@ -162,7 +112,6 @@ func (l acceptLog) Accept() (net.Conn, error) {
 // for that. If the server closed at once, a client that writes before it reads would get
 // EPIPE.
 func admit(ctx context.Context, conn *net.UnixConn, groups ch07.Groups, log *slog.Logger) {
-	defer conn.Close()
 	allowed, err := ch07.Allowed(conn, groups)
 	peer, _ := ch07.PeerCredentials(conn) // error dropped: Allowed returned it
 	log.Info("peer", "pid", peer.PID, "uid", peer.UID, "gid", peer.GID,

@@ -18,7 +18,7 @@ import (
 	"network-programming-with-go/ch07/sockfile"
 )
 
-// Copy with: ../echo.go, ../echo_datagram.go, ../listen.go,
+// Copy with: ../echo.go, ../echo_datagram.go, ../listen.go, ../serve.go,
 // ../sockfile/sockfile.go, ../sockfile/sockfile_unix.go, ../sockfile/sockfile_other.go.
 
 const usage = `echo sends back what it receives on a Unix, TCP or UDP socket.
