@@ -178,27 +178,3 @@ func TestProxySocketsServerCloses(t *testing.T) {
 		t.Errorf("Run = %v, want nil", err)
 	}
 }
-
-// The server responds without reading the request to its end, and goes: the client
-// must still get the response although its own direction failed.
-func TestProxyResponseBeforeReset(t *testing.T) {
-	leak.Check(t)
-	client, c := conns.TCPPair(t)
-	s, server := conns.TCPPair(t)
-	done := make(chan error, 1)
-	go func() { done <- ch04.Proxy{}.Run(t.Context(), c, s) }()
-	io.WriteString(server, "413 too large") // a failure shows in the next read
-	server.CloseWrite()
-	got, err := io.ReadAll(client)
-	if err != nil || string(got) != "413 too large" {
-		t.Errorf("response = %q, %v", got, err)
-	}
-	server.Close()
-	for range 100 { // the proxy's side of the server is found dead
-		client.Write(make([]byte, 64<<10)) // an error is the proxy's right after ProxyGrace
-	}
-	client.Close()
-	if err := <-done; err == nil {
-		t.Error("Run = nil, want the error of the client's direction")
-	}
-}
