@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(io.Discard) // wrong use prints its reason alone, not every flag
 	count := flags.Int("c", 3, "try `N` times; 0 is forever")
 	interval := flags.Duration("i", time.Second, "`time` from one try to the next")
-	timeout := flags.Duration("W", 5*time.Second, "`time` to wait for an response")
+	timeout := flags.Duration("W", 5*time.Second, "`time` to wait for a response")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, usage)
@@ -52,6 +52,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "ping: %v (try ping -h)\n", err)
 		return 2
 	}
+	target := flags.Arg(0)
+	host, port, targetErr := net.SplitHostPort(target)
+	number, portErr := net.LookupPort("tcp", port)
 	wrong := ""
 	switch {
 	case flags.NArg() == 0:
@@ -64,15 +67,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		wrong = fmt.Sprintf("-i %v: want 0 or more", *interval)
 	case *timeout <= 0:
 		wrong = fmt.Sprintf("-W %v: want more than 0", *timeout)
-	default:
-		wrong = checkTarget(flags.Arg(0))
+	case targetErr != nil:
+		wrong = targetErr.Error()
+	case host == "":
+		wrong = fmt.Sprintf("%q: host is missing", target)
+	case portErr != nil || number == 0:
+		wrong = fmt.Sprintf("%q: unknown port %q", target, port)
 	}
 	if wrong != "" {
 		fmt.Fprintf(stderr, "ping: %s (try ping -h)\n", wrong)
 		return 2
 	}
 
-	target := flags.Arg(0)
 	var s summary
 	for n := 1; (*count == 0 || n <= *count) && ctx.Err() == nil; n++ {
 		next := time.After(*interval)
@@ -104,21 +110,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
-}
-
-// checkTarget says what is wrong with HOST:PORT, or nothing.
-func checkTarget(target string) string {
-	host, port, err := net.SplitHostPort(target)
-	if err != nil {
-		return err.Error()
-	}
-	if host == "" {
-		return fmt.Sprintf("%q: host is missing", target)
-	}
-	if n, err := net.LookupPort("tcp", port); err != nil || n == 0 {
-		return fmt.Sprintf("%q: unknown port %q", target, port)
-	}
-	return ""
 }
 
 // connect makes and closes one connection. It returns the address that accepted it and

@@ -76,13 +76,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if given["to"] {
 		name, address = "-to", *to
 	}
-	if _, _, err := net.SplitHostPort(address); err != nil {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
 		return echoWrongUse(stderr, "%s %q: want HOST:PORT", name, address)
 	}
 
-	var err error
 	if given["to"] {
-		err = ask(ctx, *to, flags.Arg(0), *retries, *wait, stdout)
+		err = ask(ctx, host, port, flags.Arg(0), *retries, *wait, stdout)
 	} else {
 		err = serve(ctx, *listen, stderr)
 	}
@@ -110,14 +110,11 @@ func serve(ctx context.Context, address string, stderr io.Writer) error {
 
 // ask sends text and prints the reply. If one address of a name cannot be reached or
 // refuses, it asks the next. If all do, the error is that of the first, as in net.Dial.
-func ask(ctx context.Context, address, text string, retries int, wait time.Duration,
+func ask(ctx context.Context, host, port, text string, retries int, wait time.Duration,
 	stdout io.Writer) error {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return err
-	}
 	hosts := []string{host} // an empty host means this machine
 	if host != "" {
+		var err error
 		if hosts, err = net.DefaultResolver.LookupHost(ctx, host); err != nil {
 			return err
 		}
