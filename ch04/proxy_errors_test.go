@@ -16,20 +16,30 @@ import (
 	"network-programming-with-go/ch04/internal/leak"
 )
 
+// errorsHalf is a conn whose half-close fails.
+type errorsHalf struct {
+	net.Conn
+	err error
+}
+
+func (c errorsHalf) CloseWrite() error { return c.err }
+
 // The error says on one line what failed, and not what Run itself has ended because of it.
 func TestProxyErrors(t *testing.T) {
 	disk, quota := errors.New("disk full"), errors.New("over quota")
 	waits := errors.New("") // for a direction that lasts until its conns are closed
 	for _, tt := range []struct {
 		name     string
-		up, down error
+		up, down error // of a copy
+		end      error // of the half-close of the request
 		want     string
 	}{
-		{"request", disk, nil, "proxy: client to server: disk full"},
-		{"response", nil, disk, "proxy: server to client: disk full"},
-		{"request, and the response waits", disk, waits, "proxy: client to server: disk full"},
-		{"response, and the request waits", waits, disk, "proxy: server to client: disk full"},
-		{"both", disk, quota, "proxy: client to server: disk full; proxy: server to client: over quota"},
+		{"request", disk, nil, nil, "proxy: client to server: disk full"},
+		{"response", nil, disk, nil, "proxy: server to client: disk full"},
+		{"end of the request", nil, nil, disk, "proxy: client to server: disk full"},
+		{"request, and the response waits", disk, waits, nil, "proxy: client to server: disk full"},
+		{"response, and the request waits", waits, disk, nil, "proxy: server to client: disk full"},
+		{"both", disk, quota, nil, "proxy: client to server: disk full; proxy: server to client: over quota"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -37,9 +47,10 @@ func TestProxyErrors(t *testing.T) {
 				s, server := net.Pipe()
 				defer client.Close()
 				defer server.Close()
+				half := errorsHalf{s, tt.end}
 				p := ch04.Proxy{Copy: func(dst, src net.Conn) error {
 					err := tt.up
-					if src == s {
+					if src == half {
 						err = tt.down
 					}
 					if err == waits {
@@ -47,11 +58,11 @@ func TestProxyErrors(t *testing.T) {
 					}
 					return err
 				}}
-				err := p.Run(t.Context(), c, s)
+				err := p.Run(t.Context(), c, half)
 				if got := fmt.Sprint(err); got != tt.want {
 					t.Errorf("Run = %q, want %q", got, tt.want)
 				}
-				for _, cause := range []error{tt.up, tt.down} {
+				for _, cause := range []error{tt.up, tt.down, tt.end} {
 					if cause != nil && cause != waits && !errors.Is(err, cause) {
 						t.Errorf("Run = %v does not match %v", err, cause)
 					}

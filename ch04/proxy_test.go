@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"network-programming-with-go/ch04"
 	"network-programming-with-go/ch04/internal/conns"
@@ -17,13 +18,22 @@ import (
 	"network-programming-with-go/ch04/splice"
 )
 
-// proxyStart runs a Proxy between two TCP connections and returns their outer ends.
+// proxyStart runs a Proxy between two TCP connections and returns their outer ends. It is an
+// error if Run leaves an inner one open.
 func proxyStart(t *testing.T, p ch04.Proxy) (client, server *net.TCPConn, done chan error) {
 	t.Helper()
 	client, c := conns.TCPPair(t)
 	s, server := conns.TCPPair(t)
 	done = make(chan error, 1)
-	go func() { done <- p.Run(t.Context(), c, s) }()
+	go func() {
+		err := p.Run(t.Context(), c, s)
+		for _, conn := range []net.Conn{c, s} {
+			if conn.SetDeadline(time.Now()) == nil {
+				err = errors.Join(err, errors.New("Run has left a conn open"))
+			}
+		}
+		done <- err
+	}()
 	return client, server, done
 }
 
