@@ -57,18 +57,19 @@ func TestLossyNetwork(t *testing.T) {
 
 // What loss and reordering cost on a link of 1 ms each way, in time and in datagrams, beside
 // the same link without. With a timer of one second each loss would cost as much as 500
-// round trips.
+// round trips. Blocks are small because the race detector is slow with large ones; the
+// link takes as long for any.
 func TestLossCostsLittle(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		window, size int
-		loss         float64
-		reorder      float64 // these come 5 ms later
-		slower, more float64 // the most
+		window, blocks int
+		loss           float64
+		reorder        float64 // these come 5 ms later
+		slower, more   float64 // the most
 	}{
-		{1, 200_000, .01, 0, 2, 1.1}, {1, 200_000, .05, 0, 3, 1.2},
-		{64, 1 << 20, .01, 0, 3, 1.5}, {64, 1 << 20, .05, 0, 6, 2},
-		{8, 1 << 18, 0, .25, 5, 1.2},
+		{1, 140, .01, 0, 2, 1.1}, {1, 140, .05, 0, 3, 1.2},
+		{64, 740, .01, 0, 3, 1.5}, {64, 740, .05, 0, 6, 2},
+		{8, 180, 0, .25, 5, 1.2},
 	} {
 		t.Run(fmt.Sprintf("window %d loss %v reorder %v", tt.window, tt.loss, tt.reorder), func(t *testing.T) {
 			var base, slow time.Duration
@@ -79,7 +80,7 @@ func TestLossCostsLittle(t *testing.T) {
 					{Delay: time.Millisecond, Loss: tt.loss, Reorder: tt.reorder, LateBy: 5 * time.Millisecond, Seed: seed},
 				} {
 					synctest.Test(t, func(t *testing.T) {
-						took, sent := lossyFetch(t, network, tt.size, &ch06.Client{WindowSize: tt.window})
+						took, sent := lossyFetch(t, network, 16*tt.blocks, &ch06.Client{BlockSize: 16, WindowSize: tt.window})
 						if network.LateBy == 0 {
 							base, few = base+took, few+sent
 						} else {
@@ -101,7 +102,7 @@ func TestLossCostsLittle(t *testing.T) {
 // all of the file.
 func TestOneFault(t *testing.T) {
 	t.Parallel()
-	const blocks = 201
+	const blocks, size = 201, 16
 	for _, window := range []int{1, 4, 64} {
 		for copies, fault := range map[int]string{0: "lost", 2: "twice"} {
 			for _, block := range []int{1, 5, 64, blocks} {
@@ -116,7 +117,7 @@ func TestOneFault(t *testing.T) {
 						}
 						return 1, 0
 					}
-					took, got := lossyFetch(t, network, (blocks-1)*512, &ch06.Client{BlockSize: 512, WindowSize: window})
+					took, got := lossyFetch(t, network, (blocks-1)*size, &ch06.Client{BlockSize: size, WindowSize: window})
 					if most := blocks + window; got > most {
 						t.Errorf("window %d, block %d %s: %d DATA datagrams for %d blocks, want at most %d", window, block, fault, got, blocks, most)
 					}

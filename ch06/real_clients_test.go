@@ -11,10 +11,12 @@ import (
 	"testing"
 
 	"network-programming-with-go/ch06"
+	"network-programming-with-go/ch06/fastudp"
 )
 
 // TestRealClients has the clients that are installed fetch files whose lengths are special:
-// none, a multiple of the block size, many blocks, more than 65,535 blocks.
+// none, a multiple of the block size, many blocks, more than 65,535 blocks. The sockets are
+// those of tftpd.
 func TestRealClients(t *testing.T) {
 	t.Parallel()
 	dir, out := t.TempDir(), t.TempDir()
@@ -32,8 +34,8 @@ func TestRealClients(t *testing.T) {
 	}
 	defer root.Close()
 	var log bytes.Buffer // written to by transfers until Close
-	server := &ch06.Server{Root: root, Logger: slog.New(slog.NewTextHandler(&log, nil))}
-	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	server := &ch06.Server{Root: root, Logger: slog.New(slog.NewTextHandler(&log, nil)), ListenPacket: fastudp.ListenPacket}
+	conn, err := fastudp.Listen("udp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,6 @@ type Network struct {
 	port  uint16
 	conns map[netip.AddrPort]*Conn
 	log   []Datagram
-	order uint64
 }
 
 // Datagram is one that was sent, whether or not it arrived.
@@ -42,8 +41,7 @@ type Datagram struct {
 	From, To netip.AddrPort
 	Payload  []byte
 
-	due   time.Time
-	order uint64 // keeps the order of those that are due at the same time
+	due time.Time
 }
 
 // ListenPacket returns a conn with the address, as net.ListenPacket does. If the host is
@@ -118,8 +116,6 @@ func (n *Network) send(d Datagram) {
 	}
 	for range copies {
 		if to := n.conns[d.To]; to != nil {
-			n.order++
-			d.order = n.order
 			to.push(d)
 		}
 	}
@@ -132,19 +128,17 @@ type Conn struct {
 	wake    chan struct{} // something below has changed
 
 	mu       sync.Mutex
-	queue    []Datagram // by the time they are due
+	queue    []Datagram // by the time they are due, then in the order of the calls
 	deadline time.Time
 	closed   bool
 }
 
 func (c *Conn) push(d Datagram) {
 	c.change(func() {
-		i, _ := slices.BinarySearchFunc(c.queue, d, func(a, b Datagram) int {
-			if a.due.Equal(b.due) {
-				return int(a.order) - int(b.order)
-			}
-			return a.due.Compare(b.due)
-		})
+		i := len(c.queue) // seldom overtakes another
+		for i > 0 && c.queue[i-1].due.After(d.due) {
+			i--
+		}
 		c.queue = slices.Insert(c.queue, i, d)
 	})
 }
@@ -172,7 +166,7 @@ func (c *Conn) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 			return 0, netip.AddrPort{}, os.ErrDeadlineExceeded
 		case len(c.queue) > 0 && !now.Before(c.queue[0].due):
 			d := c.queue[0]
-			c.queue = slices.Delete(c.queue, 0, 1)
+			c.queue = c.queue[1:]
 			return copy(b, d.Payload), d.From, nil
 		case len(c.queue) > 0 && (next.IsZero() || c.queue[0].due.Before(next)):
 			next = c.queue[0].due
