@@ -43,7 +43,7 @@ func TestClientAddresses(t *testing.T) {
 func TestClientUnknownSender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := &packetnet.Network{Delay: time.Millisecond}
-		server, unknown := clientAddressListen(t, network, "192.0.2.1:69"), clientAddressListen(t, network, "192.0.2.1:666")
+		server, unknown := network.MustListen(t, "192.0.2.1:69"), network.MustListen(t, "192.0.2.1:666")
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
@@ -76,7 +76,7 @@ func TestClientUnknownSender(t *testing.T) {
 func TestClientOtherAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := &packetnet.Network{}
-		server, other := clientAddressListen(t, network, "192.0.2.1:69"), clientAddressListen(t, network, "192.0.2.9:2000")
+		server, other := network.MustListen(t, "192.0.2.1:69"), network.MustListen(t, "192.0.2.9:2000")
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
@@ -146,15 +146,6 @@ func TestClientLongName(t *testing.T) {
 	}
 }
 
-func clientAddressListen(t *testing.T, network *packetnet.Network, addr string) *packetnet.Conn {
-	t.Helper()
-	conn, err := network.Listen(addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return conn
-}
-
 // The socket has room for a window, up to 4 MiB. In lock-step the system's buffer stays.
 func TestClientReadBuffer(t *testing.T) {
 	for _, tt := range []struct {
@@ -170,7 +161,7 @@ func TestClientReadBuffer(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			network := &packetnet.Network{}
-			conn := &clientBuffer{Conn: clientAddressListen(t, network, "192.0.2.2:2000")}
+			conn := &clientBuffer{Conn: network.MustListen(t, "192.0.2.2:2000")}
 			ctx, cancel := context.WithCancel(t.Context())
 			tt.client.ListenPacket = func(string, string) (net.PacketConn, error) { return conn, nil }
 			tt.client.Trace = func(bool, netip.AddrPort, []byte) { cancel() }

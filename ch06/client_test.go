@@ -147,10 +147,7 @@ func ExampleClient_Get() {
 // clientScript plays a server until the test ends, in a bubble.
 func clientScript(t *testing.T, network *packetnet.Network, script []string) {
 	t.Helper()
-	server, err := network.Listen("192.0.2.1:69")
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := network.MustListen(t, "192.0.2.1:69")
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -141,10 +141,7 @@ func lossyFetch(t *testing.T, network *packetnet.Network, size int, client *ch06
 		Patience:     10 * time.Minute,
 		ListenPacket: network.ListenPacket,
 	}
-	conn, err := network.Listen("192.0.2.1:69")
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := network.MustListen(t, "192.0.2.1:69")
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(conn) }()
 

@@ -3,13 +3,13 @@ package ch06_test
 import (
 	"cmp"
 	"io"
-	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
+	"network-programming-with-go/ch06/internal/serve"
 )
 
 // Only what was asked for, is known and is valid is granted; RFC 2347 to 2349 and 7440.
@@ -90,7 +90,7 @@ func TestOptionsTakeEffect(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := &packetnet.Network{}
 				tt.server.Payload, tt.client.ListenPacket = make([]byte, 100_000), network.ListenPacket
-				optionsServe(t, network, tt.server)
+				serve.Start(t, network, tt.server)
 				if n, err := tt.client.Get(t.Context(), "192.0.2.1", "f", io.Discard); err != nil || n != 100_000 {
 					t.Errorf("Get = %d, %v, want 100000", n, err)
 				}
@@ -124,30 +124,10 @@ func optionsWire(text string) string {
 func optionsAsk(t *testing.T, server *ch06.Server, request string) string {
 	t.Helper()
 	network := &packetnet.Network{}
-	to := optionsServe(t, network, server)
-	client, err := network.Listen("192.0.2.2:2000")
-	if err != nil {
-		t.Fatal(err)
-	}
+	to := serve.Start(t, network, server)
+	client := network.MustListen(t, "192.0.2.2:2000")
 	client.Send(to, request)
 	response, from := client.Receive()
 	client.Send(from, "\x00\x05\x00\x00\x00")
 	return response
-}
-
-// optionsServe runs server until the test ends, in a bubble, and returns its address.
-func optionsServe(t *testing.T, network *packetnet.Network, server *ch06.Server) netip.AddrPort {
-	t.Helper()
-	listener, err := network.Listen("192.0.2.1:69")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server.ListenPacket = network.ListenPacket
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	t.Cleanup(func() {
-		server.Close() // always nil
-		<-served
-	})
-	return listener.AddrPort()
 }

@@ -44,10 +44,7 @@ func TestReceive(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := &packetnet.Network{Delay: time.Millisecond}
-				server, err := network.Listen("192.0.2.1:69")
-				if err != nil {
-					t.Fatal(err)
-				}
+				server := network.MustListen(t, "192.0.2.1:69")
 				var got bytes.Buffer
 				ended := make(chan error, 1)
 				client := &ch06.Client{BlockSize: 8, WindowSize: 4, ListenPacket: network.ListenPacket}
@@ -117,10 +114,7 @@ func TestReceiveLingers(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := &packetnet.Network{Delay: time.Millisecond}
-				server, err := network.Listen("192.0.2.1:69")
-				if err != nil {
-					t.Fatal(err)
-				}
+				server := network.MustListen(t, "192.0.2.1:69")
 				client := &ch06.Client{BlockSize: 512, WindowSize: 1, ListenPacket: network.ListenPacket}
 				ended := make(chan time.Time, 1)
 				go func() {
@@ -156,13 +150,10 @@ func TestReceiveLingers(t *testing.T) {
 func TestReceiveSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := &packetnet.Network{}
-		server, err := network.Listen("192.0.2.1:69")
-		if err != nil {
-			t.Fatal(err)
-		}
+		server := network.MustListen(t, "192.0.2.1:69")
 		start := time.Now()
 		client := &ch06.Client{ListenPacket: network.ListenPacket}
-		_, err = client.Get(context.Background(), "192.0.2.1:69", "f", new(bytes.Buffer))
+		_, err := client.Get(context.Background(), "192.0.2.1:69", "f", new(bytes.Buffer))
 		if got := time.Since(start); got != 30*time.Second || !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("Get error = %v after %v, want os.ErrDeadlineExceeded after 30s", err, got)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
+	"network-programming-with-go/ch06/internal/serve"
 )
 
 // A client that never responds gets block 1 again after pauses of 1, 2, 4, 8 and 8 seconds,
@@ -149,10 +150,7 @@ func TestUnknownSender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := &packetnet.Network{}
 		client, to := sendServe(t, network, &ch06.Server{}, 5)
-		unknown, err := network.Listen("192.0.2.9:9")
-		if err != nil {
-			t.Fatal(err)
-		}
+		unknown := network.MustListen(t, "192.0.2.9:9")
 		client.Send(to, "\x00\x01f\x00octet\x00")
 		_, tid := client.Receive()
 		unknown.Send(tid, "\x00\x04\x00\x01")
@@ -172,22 +170,6 @@ func TestUnknownSender(t *testing.T) {
 // returns a client's conn and the server's address.
 func sendServe(t *testing.T, network *packetnet.Network, server *ch06.Server, size int) (*packetnet.Conn, netip.AddrPort) {
 	t.Helper()
-	listener, err := network.Listen("192.0.2.1:69")
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := network.Listen("192.0.2.2:2000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server.Payload, server.ListenPacket = make([]byte, size), network.ListenPacket
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	t.Cleanup(func() {
-		server.Close() // always nil
-		if err := <-served; err != ch06.ErrServerClosed {
-			t.Errorf("Serve error = %v, want ErrServerClosed", err)
-		}
-	})
-	return client, listener.AddrPort()
+	server.Payload = make([]byte, size)
+	return network.MustListen(t, "192.0.2.2:2000"), serve.Start(t, network, server)
 }

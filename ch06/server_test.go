@@ -168,13 +168,8 @@ func ExampleServer() {
 func serverStart(t *testing.T, server *ch06.Server) (client *packetnet.Conn, to netip.AddrPort, served chan error) {
 	t.Helper()
 	network := &packetnet.Network{}
-	listener, err := network.Listen("192.0.2.1:69")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if client, err = network.Listen("192.0.2.2:2000"); err != nil {
-		t.Fatal(err)
-	}
+	listener := network.MustListen(t, "192.0.2.1:69")
+	client = network.MustListen(t, "192.0.2.2:2000")
 	server.ListenPacket = network.ListenPacket
 	served = make(chan error, 1)
 	go func() {

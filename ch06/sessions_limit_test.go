@@ -1,20 +1,15 @@
 package ch06_test
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"log/slog"
-	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
+	"network-programming-with-go/ch06/internal/serve"
 )
 
 const sessionsLimitRequest = "\x00\x01f\x00octet\x00"
@@ -39,16 +34,16 @@ func TestTransferLimit(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := &packetnet.Network{Delay: time.Millisecond}
-				log, to := sessionsLimitServe(t, network, &ch06.Server{Payload: make([]byte, 2000), MaxTransfers: 2})
+				log, to := serve.Logged(t, network, &ch06.Server{Payload: make([]byte, 2000), MaxTransfers: 2})
 				for i, ack := range tt.acks {
-					client := sessionsLimitClient(t, network, fmt.Sprintf("192.0.2.1%d:2000", i))
+					client := network.MustListen(t, fmt.Sprintf("192.0.2.1%d:2000", i))
 					client.Send(to, sessionsLimitRequest)
 					_, tid := client.Receive()
 					if ack {
 						client.Send(tid, "\x00\x04\x00\x01")
 					}
 				}
-				late := sessionsLimitClient(t, network, "192.0.2.99:2000")
+				late := network.MustListen(t, "192.0.2.99:2000")
 				start, got := time.Now(), -1
 				for i, ask := range tt.asks {
 					time.Sleep(ask - time.Since(start)) // fake
@@ -84,9 +79,9 @@ func TestTransferLimit(t *testing.T) {
 func TestCrowd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := &packetnet.Network{Delay: time.Millisecond}
-		log, to := sessionsLimitServe(t, network, &ch06.Server{Payload: make([]byte, 2000), MaxTransfers: 100})
+		log, to := serve.Logged(t, network, &ch06.Server{Payload: make([]byte, 2000), MaxTransfers: 100})
 		ask := func(i int) bool {
-			client := sessionsLimitClient(t, network, fmt.Sprintf("192.0.2.2:%d", 2000+i))
+			client := network.MustListen(t, fmt.Sprintf("192.0.2.2:%d", 2000+i))
 			defer client.Close()
 			client.Send(to, sessionsLimitRequest)
 			time.Sleep(2 * time.Millisecond) // fake
@@ -123,112 +118,4 @@ func TestCrowd(t *testing.T) {
 			t.Errorf("response to a request %t, to that of another client 11 s later %t, to the first repeated %t, want only the last", first, other, second)
 		}
 	})
-}
-
-// Forged requests, which nobody ever acknowledges, do not keep honest clients out: each is
-// served within seconds. So it is if each forged request comes twice.
-func TestForgedRequests(t *testing.T) {
-	for _, tt := range []struct {
-		times, rate int // how often each comes, and how many there are in a second
-		most        time.Duration
-	}{{1, 200, 1100 * time.Millisecond}, {2, 30, 4 * time.Second}} {
-		t.Run(fmt.Sprintf("each comes %d times", tt.times), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				const size, rounds = 20_000, 5
-				network := &packetnet.Network{Delay: time.Millisecond}
-				log, to := sessionsLimitServe(t, network, &ch06.Server{Payload: make([]byte, size), MaxTransfers: 100})
-				stop, stopped := make(chan struct{}), make(chan struct{})
-				go func() {
-					defer close(stopped)
-					for i := 0; ; i++ {
-						forger, err := network.Listen(fmt.Sprintf("192.0.2.66:%d", 2000+i))
-						if err != nil {
-							t.Error(err)
-							return
-						}
-						for range tt.times {
-							forger.Send(to, sessionsLimitRequest)
-						}
-						forger.Close() // always nil; nobody is there
-						select {
-						case <-stop:
-							return
-						case <-time.After(time.Second / time.Duration(tt.rate)):
-						}
-					}
-				}()
-				time.Sleep(5 * time.Second) // fake: all places are taken
-				client := &ch06.Client{ListenPacket: network.ListenPacket}
-				for range rounds {
-					start := time.Now()
-					n, err := client.Get(t.Context(), to.String(), "f", io.Discard)
-					if took := time.Since(start); err != nil || n != size || took > tt.most {
-						t.Errorf("the honest client got %d bytes, %v, after %v, want %d within %v", n, err, took, size, tt.most)
-					}
-				}
-				client.Wait()
-				close(stop)
-				<-stopped
-				synctest.Wait()
-				if got := strings.Contains(log.String(), "made room"); got != (tt.times > 1) {
-					t.Errorf("forged transfers made room: %t, want %t", got, tt.times > 1)
-				}
-			})
-		})
-	}
-}
-
-// Clients that start at once, more than there is room for, over a line with a round trip of
-// 50 ms: all get the file.
-func TestManyClients(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		network := &packetnet.Network{Delay: 25 * time.Millisecond}
-		payload := bytes.Repeat([]byte("0123456789abcdef"), 300)
-		_, to := sessionsLimitServe(t, network, &ch06.Server{Payload: payload, MaxTransfers: 200})
-		const clients = 500
-		start := time.Now()
-		var wg sync.WaitGroup
-		for range clients {
-			wg.Go(func() {
-				var got bytes.Buffer
-				client := &ch06.Client{WindowSize: 4, ListenPacket: network.ListenPacket}
-				if _, err := client.Get(t.Context(), to.String(), "f", &got); err != nil || !bytes.Equal(got.Bytes(), payload) {
-					t.Errorf("Get = %d bytes, %v, want %d", got.Len(), err, len(payload))
-				}
-				client.Wait()
-			})
-		}
-		wg.Wait()
-		t.Logf("%d clients at 200 places took %v", clients, time.Since(start))
-	})
-}
-
-// sessionsLimitServe runs server until the test ends, in a bubble, and returns its log, to
-// be read after synctest.Wait, and its address.
-func sessionsLimitServe(t *testing.T, network *packetnet.Network, server *ch06.Server) (*bytes.Buffer, netip.AddrPort) {
-	t.Helper()
-	listener, err := network.Listen("192.0.2.1:69")
-	if err != nil {
-		t.Fatal(err)
-	}
-	log := &bytes.Buffer{}
-	server.Logger, server.ListenPacket = slog.New(slog.NewTextHandler(log, nil)), network.ListenPacket
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	t.Cleanup(func() {
-		server.Close() // always nil; waits for every transfer
-		if err := <-served; !errors.Is(err, ch06.ErrServerClosed) {
-			t.Errorf("Serve error = %v, want ErrServerClosed", err)
-		}
-	})
-	return log, listener.AddrPort()
-}
-
-func sessionsLimitClient(t *testing.T, network *packetnet.Network, addr string) *packetnet.Conn {
-	t.Helper()
-	client, err := network.Listen(addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client
 }

@@ -1,10 +1,6 @@
 package ch06_test
 
 import (
-	"bytes"
-	"errors"
-	"log/slog"
-	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +8,7 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
+	"network-programming-with-go/ch06/internal/serve"
 )
 
 // TestRequestAgain has a client make a request, send more packets, and make another
@@ -54,8 +51,8 @@ func TestRequestAgain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := &packetnet.Network{Delay: time.Millisecond}
 				server := &ch06.Server{Payload: make([]byte, tt.size)}
-				log, to := sessionsServe(t, network, server)
-				client := sessionsClient(t, network, "192.0.2.2:2000")
+				log, to := serve.Logged(t, network, server)
+				client := network.MustListen(t, "192.0.2.2:2000")
 				client.Send(to, f)
 				_, first := client.Receive()
 				for _, send := range tt.sends {
@@ -101,8 +98,8 @@ func TestRequestBesideTransfer(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			network := &packetnet.Network{Delay: time.Millisecond}
 			server := &ch06.Server{Payload: make([]byte, 2000)}
-			log, to := sessionsServe(t, network, server)
-			client := sessionsClient(t, network, "192.0.2.2:2000")
+			log, to := serve.Logged(t, network, server)
+			client := network.MustListen(t, "192.0.2.2:2000")
 			client.Send(to, "\x00\x01f\x00octet\x00")
 			_, first := client.Receive()
 			client.Send(first, "\x00\x04\x00\x01")
@@ -147,8 +144,8 @@ func TestRepeatedRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := &packetnet.Network{Delay: time.Millisecond}
 		server := &ch06.Server{Payload: []byte("hello")}
-		log, to := sessionsServe(t, network, server)
-		client := sessionsClient(t, network, "192.0.2.2:2000")
+		log, to := serve.Logged(t, network, server)
+		client := network.MustListen(t, "192.0.2.2:2000")
 		for range 5 {
 			client.Send(to, "\x00\x01f\x00octet\x00")
 		}
@@ -167,8 +164,8 @@ func TestRepeatedRequest(t *testing.T) {
 func TestOnePortForAllFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := &packetnet.Network{Delay: time.Millisecond}
-		log, to := sessionsServe(t, network, &ch06.Server{Payload: []byte("hello")})
-		client := sessionsClient(t, network, "192.0.2.2:2000")
+		log, to := serve.Logged(t, network, &ch06.Server{Payload: []byte("hello")})
+		client := network.MustListen(t, "192.0.2.2:2000")
 		start := time.Now()
 		for range 20 {
 			client.Send(to, "\x00\x01f\x00octet\x00")
@@ -187,34 +184,4 @@ func TestOnePortForAllFiles(t *testing.T) {
 			t.Errorf("want 20 transfers that are done:\n%s", got)
 		}
 	})
-}
-
-// sessionsServe runs server until the test ends, in a bubble, and returns its log, to be
-// read after synctest.Wait, and its address.
-func sessionsServe(t *testing.T, network *packetnet.Network, server *ch06.Server) (*bytes.Buffer, netip.AddrPort) {
-	t.Helper()
-	listener, err := network.Listen("192.0.2.1:69")
-	if err != nil {
-		t.Fatal(err)
-	}
-	log := &bytes.Buffer{}
-	server.Logger, server.ListenPacket = slog.New(slog.NewTextHandler(log, nil)), network.ListenPacket
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	t.Cleanup(func() {
-		server.Close() // always nil; waits for every transfer
-		if err := <-served; !errors.Is(err, ch06.ErrServerClosed) {
-			t.Errorf("Serve error = %v, want ErrServerClosed", err)
-		}
-	})
-	return log, listener.AddrPort()
-}
-
-func sessionsClient(t *testing.T, network *packetnet.Network, addr string) *packetnet.Conn {
-	t.Helper()
-	client, err := network.Listen(addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client
 }

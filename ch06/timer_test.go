@@ -12,6 +12,7 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
+	"network-programming-with-go/ch06/internal/serve"
 )
 
 // The first retransmission comes a round trip and 40 ms after the block, whatever timeout
@@ -143,22 +144,6 @@ func TestTimerLastGap(t *testing.T) {
 // returns a client's conn and the server's address.
 func timerServe(t *testing.T, network *packetnet.Network, server *ch06.Server, size int) (*packetnet.Conn, netip.AddrPort) {
 	t.Helper()
-	listener, err := network.Listen("192.0.2.1:69")
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := network.Listen("192.0.2.2:2000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server.Payload, server.ListenPacket = make([]byte, size), network.ListenPacket
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	t.Cleanup(func() {
-		server.Close() // always nil
-		if err := <-served; err != ch06.ErrServerClosed {
-			t.Errorf("Serve error = %v, want ErrServerClosed", err)
-		}
-	})
-	return client, listener.AddrPort()
+	server.Payload = make([]byte, size)
+	return network.MustListen(t, "192.0.2.2:2000"), serve.Start(t, network, server)
 }

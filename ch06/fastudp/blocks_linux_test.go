@@ -2,29 +2,17 @@ package fastudp_test
 
 import (
 	"bytes"
-	"errors"
-	"net"
 	"net/netip"
-	"os"
-	"syscall"
 	"testing"
 	"time"
 
-	"network-programming-with-go/ch06/fastudp"
+	"network-programming-with-go/ch06/internal/blocks"
 )
-
-// blocksConn is what ListenPacket opens on Linux.
-type blocksConn interface {
-	net.PacketConn
-	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
-	WriteBlocks(b []byte, size int, to netip.AddrPort) error
-	ReadBlocks(b []byte) (n, size int, from netip.AddrPort, err error)
-}
 
 // TestBlocks sends windows of datagrams and counts the reads. On loopback nothing joins
 // datagrams that were sent one by one, so a read of several was also a single write.
 func TestBlocks(t *testing.T) {
-	fast := blocksSupported(t)
+	fast := blocks.Supported(t)
 	for _, tt := range []struct {
 		name         string
 		size, length int // of a datagram, of the window
@@ -52,9 +40,9 @@ func TestBlocks(t *testing.T) {
 			{"mapped receiver", "udp", "127.0.0.1", "::"},
 		} {
 			t.Run(tt.name+"/"+hosts.name, func(t *testing.T) {
-				sender, from := blocksOpen(t, hosts.network, hosts.sender)
-				receiver, to := blocksOpen(t, hosts.network, hosts.receiver)
-				blocksJoin(t, receiver)
+				sender, from := blocks.Open(t, hosts.network, hosts.sender)
+				receiver, to := blocks.Open(t, hosts.network, hosts.receiver)
+				blocks.Join(t, receiver)
 				window := make([]byte, tt.length)
 				for i := range window {
 					window[i] = byte(i / tt.size)
@@ -79,7 +67,7 @@ func TestBlocks(t *testing.T) {
 }
 
 // blocksRead reads datagrams of size bytes until it has length bytes.
-func blocksRead(t *testing.T, c blocksConn, length, size int, from netip.AddrPort) (window []byte, reads int) {
+func blocksRead(t *testing.T, c blocks.Conn, length, size int, from netip.AddrPort) (window []byte, reads int) {
 	t.Helper()
 	b := make([]byte, 64<<10)
 	c.SetReadDeadline(time.Now().Add(10 * time.Second)) // bounds a failure; c is open
@@ -102,8 +90,8 @@ func blocksRead(t *testing.T, c blocksConn, length, size int, from netip.AddrPor
 // Until ReadBlocks has a buffer of 64 KiB, each read is one datagram, as without it. What
 // has arrived by then stays apart.
 func TestBlocksJoinLate(t *testing.T) {
-	sender, _ := blocksOpen(t, "udp4", "127.0.0.1")
-	receiver, to := blocksOpen(t, "udp4", "127.0.0.1")
+	sender, _ := blocks.Open(t, "udp4", "127.0.0.1")
+	receiver, to := blocks.Open(t, "udp4", "127.0.0.1")
 	if err := sender.WriteBlocks([]byte("aabbccdd"), 2, to); err != nil {
 		t.Fatal(err)
 	}
@@ -126,12 +114,12 @@ func TestBlocksJoinLate(t *testing.T) {
 // A buffer that is too short loses whole datagrams: a part of one would pass for the short
 // block that ends a file. A single datagram is truncated.
 func TestBlocksShortBuffer(t *testing.T) {
-	if !blocksSupported(t) {
+	if !blocks.Supported(t) {
 		t.Skip("the kernel does not join datagrams")
 	}
-	sender, _ := blocksOpen(t, "udp4", "127.0.0.1")
-	receiver, to := blocksOpen(t, "udp4", "127.0.0.1")
-	blocksJoin(t, receiver)
+	sender, _ := blocks.Open(t, "udp4", "127.0.0.1")
+	receiver, to := blocks.Open(t, "udp4", "127.0.0.1")
+	blocks.Join(t, receiver)
 	for _, tt := range []struct {
 		sent     string
 		sentSize int
@@ -159,102 +147,6 @@ func TestBlocksShortBuffer(t *testing.T) {
 	}
 }
 
-// Waiting ends as in any net.PacketConn, and neither direction allocates.
-func TestBlocksConn(t *testing.T) {
-	c, to := blocksOpen(t, "udp4", "127.0.0.1")
-	blocksJoin(t, c)                    // checks the read deadline
-	c.SetWriteDeadline(time.Unix(1, 0)) // cannot fail: c is open
-	if err := c.WriteBlocks([]byte("aabb"), 2, to); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("WriteBlocks after its deadline: error = %v, want os.ErrDeadlineExceeded", err)
-	}
-	c.SetWriteDeadline(time.Time{}) // as above
-	for _, size := range []int{0, -1} {
-		if err := c.WriteBlocks([]byte("aabb"), size, to); err == nil {
-			t.Errorf("WriteBlocks with datagrams of %d bytes: no error", size)
-		}
-	}
-	window, b := make([]byte, 10_000), make([]byte, 64<<10)
-	c.SetReadDeadline(time.Now().Add(10 * time.Second)) // bounds a failure; c is open
-	got := testing.AllocsPerRun(100, func() {
-		if err := c.WriteBlocks(window, 1000, to); err != nil {
-			t.Fatal(err)
-		}
-		for n := 0; n < len(window); {
-			m, _, _, err := c.ReadBlocks(b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			n += m
-		}
-	})
-	if got != 0 {
-		t.Errorf("WriteBlocks and ReadBlocks allocate %v times, want 0", got)
-	}
-
-	c.SetReadDeadline(time.Time{}) // as above
-	blocked := make(chan error, 1)
-	go func() {
-		_, _, _, err := c.ReadBlocks(b)
-		blocked <- err
-	}()
-	c.Close() // before or while ReadBlocks waits: it ends
-	if err := <-blocked; !errors.Is(err, net.ErrClosed) {
-		t.Errorf("ReadBlocks of a closed socket: error = %v, want net.ErrClosed", err)
-	}
-	if err := c.WriteBlocks(window, 1000, to); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("WriteBlocks of a closed socket: error = %v, want net.ErrClosed", err)
-	}
-}
-
-// blocksOpen opens a socket, and returns the address that reaches it on loopback.
-func blocksOpen(t testing.TB, network, host string) (blocksConn, netip.AddrPort) {
-	t.Helper()
-	conn, err := fastudp.ListenPacket(network, net.JoinHostPort(host, "0"))
-	if err != nil {
-		t.Skipf("no %s here: %v", host, err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	addr := conn.LocalAddr().(*net.UDPAddr).AddrPort()
-	if addr.Addr().IsUnspecified() { // these tests reach it by IPv4
-		return conn.(blocksConn), netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), addr.Port())
-	}
-	return conn.(blocksConn), netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
-}
-
-// blocksJoin makes a first call of ReadBlocks, with which the kernel begins to join.
-func blocksJoin(t testing.TB, c blocksConn) {
-	t.Helper()
-	// While it waits, as package net then returns -1.
-	c.SetReadDeadline(time.Now().Add(time.Millisecond)) // cannot fail: c is open
-	n, size, from, err := c.ReadBlocks(make([]byte, 64<<10))
-	if !errors.Is(err, os.ErrDeadlineExceeded) || n != 0 || size != 0 || from.IsValid() {
-		t.Fatalf("ReadBlocks after its deadline = %d, %d, %v, %v, want zeros, os.ErrDeadlineExceeded", n, size, from, err)
-	}
-}
-
-// blocksSupported reports whether this kernel can split writes and join reads.
-func blocksSupported(t testing.TB) bool {
-	t.Helper()
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var split, join error
-	raw.Control(func(fd uintptr) { // cannot fail: conn is open
-		_, split = syscall.GetsockoptInt(int(fd), syscall.IPPROTO_UDP, 103) // UDP_SEGMENT
-		join = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_UDP, 104, 1)  // UDP_GRO
-	})
-	if split != nil || join != nil {
-		t.Logf("UDP_SEGMENT: %v, UDP_GRO: %v: one call for each datagram", split, join)
-	}
-	return split == nil && join == nil
-}
-
 // BenchmarkBlocks moves a window of 44 Ethernet frames over loopback: sent and received
 // with one call for each datagram, and with one for all.
 func BenchmarkBlocks(b *testing.B) {
@@ -269,10 +161,10 @@ func BenchmarkBlocks(b *testing.B) {
 		{"WriteBlocks and ReadBlocks", true, true},
 	} {
 		b.Run(tt.name, func(b *testing.B) {
-			sender, _ := blocksOpen(b, "udp4", "127.0.0.1")
-			receiver, to := blocksOpen(b, "udp4", "127.0.0.1")
+			sender, _ := blocks.Open(b, "udp4", "127.0.0.1")
+			receiver, to := blocks.Open(b, "udp4", "127.0.0.1")
 			if tt.join {
-				blocksJoin(b, receiver)
+				blocks.Join(b, receiver)
 			}
 			receiver.SetReadDeadline(time.Now().Add(time.Minute)) // bounds a failure; receiver is open
 			calls := 0

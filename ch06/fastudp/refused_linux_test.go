@@ -5,27 +5,16 @@ package fastudp_test
 import (
 	"bytes"
 	"errors"
-	"net"
 	"net/netip"
 	"os"
-	"os/exec"
-	"runtime"
 	"syscall"
 	"testing"
 	"time"
 	"unsafe"
 
-	"network-programming-with-go/ch06/fastudp"
+	"network-programming-with-go/ch06/internal/blocks"
+	"network-programming-with-go/ch06/internal/netns"
 )
-
-// refusedConn is what ListenPacket opens on Linux.
-type refusedConn interface {
-	net.PacketConn
-	syscall.Conn
-	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
-	WriteBlocks(b []byte, size int, to netip.AddrPort) error
-	ReadBlocks(b []byte) (n, size int, from netip.AddrPort, err error)
-}
 
 // TestRefused has the kernel refuse to split writes. The window arrives unharmed, as single
 // datagrams, and the socket sends such datagrams also when the reason is gone.
@@ -33,21 +22,21 @@ func TestRefused(t *testing.T) {
 	const soNoCheck = 11 // SO_NO_CHECK: no checksums, without which the kernel does not split
 	for _, tt := range []struct {
 		name    string
-		refuse  func(t *testing.T, c refusedConn)
-		restore func(t *testing.T, c refusedConn)
+		refuse  func(t *testing.T, c blocks.Conn)
+		restore func(t *testing.T, c blocks.Conn)
 	}{
 		{"EINVAL: no checksums",
-			func(t *testing.T, c refusedConn) { refusedOption(t, c, syscall.SOL_SOCKET, soNoCheck, 1) },
-			func(t *testing.T, c refusedConn) { refusedOption(t, c, syscall.SOL_SOCKET, soNoCheck, 0) }},
+			func(t *testing.T, c blocks.Conn) { refusedOption(t, c, syscall.SOL_SOCKET, soNoCheck, 1) },
+			func(t *testing.T, c blocks.Conn) { refusedOption(t, c, syscall.SOL_SOCKET, soNoCheck, 0) }},
 		{"EMSGSIZE: larger than the MTU",
-			func(t *testing.T, c refusedConn) { refusedIP(t, "link", "set", "lo", "mtu", "1400") },
-			func(t *testing.T, c refusedConn) { refusedIP(t, "link", "set", "lo", "mtu", "65536") }},
+			func(t *testing.T, c blocks.Conn) { netns.IP(t, "link", "set", "lo", "mtu", "1400") },
+			func(t *testing.T, c blocks.Conn) { netns.IP(t, "link", "set", "lo", "mtu", "65536") }},
 		{"EPERM: a sandbox",
-			func(t *testing.T, c refusedConn) { refusedSyscall(t, syscall.SYS_SENDMSG) },
-			func(t *testing.T, c refusedConn) {}},
+			func(t *testing.T, c blocks.Conn) { refusedSyscall(t, syscall.SYS_SENDMSG) },
+			func(t *testing.T, c blocks.Conn) {}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			refusedNamespace(t)
+			netns.Enter(t)
 			sender, receiver, to := refusedPair(t)
 			if reads := refusedWindow(t, sender, receiver, to); reads != 1 {
 				t.Skipf("a window takes %d reads here anyway", reads)
@@ -87,7 +76,7 @@ func TestRefusedForOtherReasons(t *testing.T) {
 
 // A sandbox that forbids the system call for single datagrams shows that a window needs none.
 func TestOneCall(t *testing.T) {
-	refusedNamespace(t)
+	netns.Enter(t)
 	sender, receiver, to := refusedPair(t)
 	if reads := refusedWindow(t, sender, receiver, to); reads != 1 {
 		t.Skipf("a window takes %d reads here anyway", reads)
@@ -101,64 +90,17 @@ func TestOneCall(t *testing.T) {
 	}
 }
 
-// TestFragments looks at the IP header. Without the DF bit a router may fragment datagrams
-// that are larger than the next link's MTU, so they arrive at hosts that know nothing of it.
-func TestFragments(t *testing.T) {
-	const df = 0x40
-	for _, tt := range []struct {
-		name string
-		open func(network, address string) (net.PacketConn, error)
-		want byte
-	}{
-		{"net", net.ListenPacket, df},
-		{"fastudp", fastudp.ListenPacket, 0},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			refusedNamespace(t)
-			wire, err := net.ListenIP("ip4:udp", &net.IPAddr{IP: net.IPv4(127, 0, 0, 1)})
-			if err != nil {
-				t.Skipf("no raw socket: %v", err)
-			}
-			defer wire.Close()
-			sender, err := tt.open("udp4", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer sender.Close()
-			if _, err := sender.WriteTo([]byte("hello"), sender.LocalAddr()); err != nil {
-				t.Fatal(err)
-			}
-			header := make([]byte, 100)
-			wire.SetReadDeadline(time.Now().Add(10 * time.Second)) // bounds a failure; wire is open
-			if n, _, _, _, err := wire.ReadMsgIP(header, nil); err != nil || n < 20 {
-				t.Fatalf("ReadMsgIP = %d, %v", n, err)
-			}
-			if got := header[6] & df; got != tt.want {
-				t.Errorf("DF bit = %#x, want %#x", got, tt.want)
-			}
-		})
-	}
-}
-
 // refusedPair opens two sockets. The second one has the kernel join datagrams.
-func refusedPair(t *testing.T) (sender, receiver refusedConn, to netip.AddrPort) {
+func refusedPair(t *testing.T) (sender, receiver blocks.Conn, to netip.AddrPort) {
 	t.Helper()
-	var conns [2]refusedConn
-	for i := range conns {
-		conn, err := fastudp.ListenPacket("udp4", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { conn.Close() })
-		conns[i] = conn.(refusedConn)
-	}
-	conns[1].SetReadDeadline(time.Unix(1, 0)) // cannot fail: it is open
-	conns[1].ReadBlocks(make([]byte, 64<<10)) // times out
-	return conns[0], conns[1], conns[1].LocalAddr().(*net.UDPAddr).AddrPort()
+	sender, _ = blocks.Open(t, "udp4", "127.0.0.1")
+	receiver, to = blocks.Open(t, "udp4", "127.0.0.1")
+	blocks.Join(t, receiver)
+	return sender, receiver, to
 }
 
 // refusedWindow sends a window of 44 datagrams, and returns how many reads it took.
-func refusedWindow(t *testing.T, sender, receiver refusedConn, to netip.AddrPort) (reads int) {
+func refusedWindow(t *testing.T, sender, receiver blocks.Conn, to netip.AddrPort) (reads int) {
 	t.Helper()
 	window, got, b := make([]byte, 44*1432), []byte(nil), make([]byte, 64<<10)
 	for i := range window {
@@ -181,7 +123,7 @@ func refusedWindow(t *testing.T, sender, receiver refusedConn, to netip.AddrPort
 	return reads
 }
 
-func refusedOption(t *testing.T, c refusedConn, level, option, value int) {
+func refusedOption(t *testing.T, c blocks.Conn, level, option, value int) {
 	t.Helper()
 	raw, err := c.SyscallConn()
 	if err != nil {
@@ -190,24 +132,6 @@ func refusedOption(t *testing.T, c refusedConn, level, option, value int) {
 	raw.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), level, option, value) })
 	if err != nil {
 		t.Skipf("option %d: %v", option, err)
-	}
-}
-
-// refusedNamespace gives the test a thread and a loopback interface of its own. The thread
-// ends with the test: it is never unlocked.
-func refusedNamespace(t *testing.T) {
-	t.Helper()
-	runtime.LockOSThread()
-	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
-		t.Skipf("no network namespace: %v", err)
-	}
-	refusedIP(t, "link", "set", "lo", "up")
-}
-
-func refusedIP(t *testing.T, args ...string) {
-	t.Helper()
-	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-		t.Skipf("ip %q: %v: %s", args, err, out)
 	}
 }
 

@@ -3,13 +3,11 @@ package fastudp_test
 import (
 	"net"
 	"net/netip"
-	"os/exec"
-	"runtime"
-	"syscall"
 	"testing"
 	"time"
 
 	"network-programming-with-go/ch06/fastudp"
+	"network-programming-with-go/ch06/internal/netns"
 )
 
 // A request that several hosts may get is ignored: RFC 1123 section 4.2.3.5.
@@ -67,24 +65,18 @@ func TestReadRequestShared(t *testing.T) {
 	}
 }
 
-// sharedNamespace gives the test a thread of its own, which is never unlocked and ends with
-// it, and to that a network with a loopback interface and a link.
+// sharedNamespace gives the test a network with a loopback interface and a link.
 func sharedNamespace(t *testing.T) {
 	t.Helper()
-	runtime.LockOSThread()
-	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
-		t.Skipf("no network namespace: %v", err)
-	}
+	netns.Enter(t)
 	for _, args := range [][]string{
-		{"link", "set", "lo", "multicast", "on", "up"},
+		{"link", "set", "lo", "multicast", "on"},
 		{"route", "add", "multicast", "224.0.0.0/4", "dev", "lo"},
 		{"link", "add", "veth0", "type", "veth", "peer", "veth1"},
 		{"link", "set", "veth0", "up"},
 		{"link", "set", "veth1", "up"},
 		{"address", "add", "fe80::1/64", "dev", "veth0", "nodad"}, // without it, a second passes
 	} {
-		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-			t.Skipf("ip %q: %v: %s", args, err, out)
-		}
+		netns.IP(t, args...)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"testing"
 	"time"
 )
 
@@ -80,6 +81,16 @@ func (n *Network) Listen(address string) (*Conn, error) {
 	c := &Conn{network: n, addr: addr, wake: make(chan struct{}, 1)}
 	n.conns[addr] = c
 	return c, nil
+}
+
+// MustListen is Listen for a test, which it fails if the address is in use.
+func (n *Network) MustListen(t testing.TB, address string) *Conn {
+	t.Helper()
+	c, err := n.Listen(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // Log returns the datagrams that were sent so far.
