@@ -1,6 +1,7 @@
 package ch06_test
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,23 +25,30 @@ func TestSumLists(t *testing.T) {
 	}
 	long := func(s string) string { return strings.Repeat(s, 100_000) } // a usual limit is 64 KiB
 	const limit = 16 << 20
+	blanks := strings.Repeat(" ", limit)
 	for _, tt := range []struct {
-		name, list, args string
-		status           int
-		stderr           string // its beginning
+		name   string
+		list   []string // its parts
+		args   string
+		status int
+		stderr string // its beginning
 	}{
-		{"blanks", long(" ") + line, "-c --status", 0, ""},
-		{"comment", "#" + long(" ") + "\n" + line, "-c --status", 0, ""},
-		{"junk", long("x") + "\n" + line, "-c", 0, "sha512-256sum: WARNING: 1 line is improperly formatted"},
-		{"name", line[:66] + long("x") + "\n" + line, "-c --status", 1, "sha512-256sum: xxxx"},
-		{"name with tag", "SHA512/256 (" + long("x") + ") = " + line[:64] + "\n" + line, "-c --status", 1, "sha512-256sum: xxxx"},
-		{"at the limit", strings.Repeat(" ", limit-len(line)) + line, "-c --status", 0, ""},
-		{"above the limit", line + strings.Repeat(" ", limit-len(line)+1) + line, "-c --status", 1,
+		{"blanks", []string{long(" "), line}, "-c --status", 0, ""},
+		{"comment", []string{"#", long(" "), "\n", line}, "-c --status", 0, ""},
+		{"junk", []string{long("x"), "\n", line}, "-c", 0, "sha512-256sum: WARNING: 1 line is improperly formatted"},
+		{"name", []string{line[:66], long("x"), "\n", line}, "-c --status", 1, "sha512-256sum: xxxx"},
+		{"name with tag", []string{"SHA512/256 (", long("x"), ") = ", line[:64], "\n", line}, "-c --status", 1, "sha512-256sum: xxxx"},
+		{"at the limit", []string{blanks[len(line):], line}, "-c --status", 0, ""},
+		{"above the limit", []string{line, blanks[len(line)-1:], line}, "-c --status", 1,
 			"sha512-256sum: 'standard input': a line is longer than 16 MiB\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			var parts []io.Reader
+			for _, part := range tt.list {
+				parts = append(parts, strings.NewReader(part))
+			}
 			cmd := exec.Command(program, strings.Split(tt.args, " ")...)
-			cmd.Dir, cmd.Stdin = dir, strings.NewReader(tt.list)
+			cmd.Dir, cmd.Stdin = dir, io.MultiReader(parts...)
 			got := command.RunCmd(t, cmd)
 			if got.Status != tt.status {
 				t.Errorf("exit status = %d, want %d", got.Status, tt.status)
