@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -45,10 +46,11 @@ type sender struct {
 	ended  bool   // the window holds the last block
 
 	pass   pass
-	gap    bool  // the client has reported one in this window
-	asked  bool  // a repeated ACK was responded to since the last round trip
-	reach  int64 // how many blocks a pass usually brings
-	wasted int   // gaps at blocks sent before their pass, less other ends of passes; 0 to 4
+	gap    bool          // the client has reported one in this window
+	heeded time.Duration // how late a repeated ACK came that was heeded since the last round trip; 0: none was
+	late   time.Duration // how late those were that turned out to be mere duplicates
+	reach  int64         // how many blocks a pass usually brings
+	wasted int           // gaps at blocks sent before their pass, less other ends of passes; 0 to 4
 
 	read                  int64 // bytes of the file
 	bytes, blocks, resent int64 // for the log: acknowledged, acknowledged, retransmitted
@@ -110,11 +112,11 @@ func (s *sender) fill() error {
 	}
 	for end := s.end(); !s.ended && end < s.first+int64(s.terms.windowSize); end++ {
 		if cap(s.window)-len(s.window) < s.stride {
-			blocks := int64(s.terms.windowSize)
+			blocks := s.first + int64(s.terms.windowSize) - end
 			if s.terms.size >= 0 { // a small file needs less; 0 may be an unknown size
-				blocks = min(blocks, max(0, s.terms.size-s.read)/int64(s.terms.blockSize)+1+end-s.first)
+				blocks = min(blocks, max(0, s.terms.size-s.read)/int64(s.terms.blockSize)+1)
 			}
-			s.window = append(make([]byte, 0, int(blocks)*s.stride), s.window...)
+			s.window = slices.Grow(s.window, int(blocks)*s.stride)
 		}
 		s.window = appendHeader(s.window, OpData, uint16(end))
 		n, err := readBlock(s.file, s.window[len(s.window):len(s.window)+s.terms.blockSize])
@@ -163,7 +165,7 @@ func (s *sender) transmit() (acted bool, err error) {
 			if acted, err = s.look(pause); acted || err != nil {
 				return acted, err
 			}
-			s.pass.paused = s.pass.paused || pause > 0
+			s.pass.paused = pause > 0
 		}
 	}
 	s.startTimer(time.Now())
@@ -303,19 +305,19 @@ func (s *sender) received(b []byte, from netip.AddrPort, now time.Time) (acted b
 // block first was lost; in lock-step only a client that has waited for long repeats itself.
 // To respond to a mere duplicate would double all later blocks, the Sorcerer's Apprentice
 // of RFC 1123 section 4.2.3.1. No ACK is about a pass that began less than a round trip
-// ago; half the shortest is safe.
+// ago; half the shortest is safe, until duplicates come later than that.
 func (s *sender) repeated(elapsed time.Duration) (acted bool) {
 	soon := max(2*s.timer.smoothed, minWait/2)
 	if s.terms.windowSize > 1 && s.timer.smoothed > 0 {
-		soon = s.timer.shortest / 2
+		soon = max(s.timer.shortest/2, min(s.late, s.timer.smoothed))
 	}
-	if s.asked || s.timer.wait > s.timer.timeout() { // once is enough, and the timer may be too fast
+	if s.heeded > 0 || s.timer.wait > s.timer.timeout() { // once is enough, and the timer may be too fast
 		soon = s.timer.wait
 	}
 	if elapsed <= soon {
 		return false
 	}
-	s.asked = true
+	s.heeded = elapsed
 	s.goBack(true)
 	return true
 }
@@ -325,14 +327,17 @@ func (s *sender) acknowledged(n int64, now time.Time) {
 	elapsed := now.Sub(s.pass.began)
 	fresh := s.first+n > s.pass.known // it is about this pass, or else about one of two copies
 	current := fresh || elapsed >= s.timer.shortest/2
+	if !current && s.heeded > 0 { // that pass was for nothing
+		s.late = max(s.late, s.heeded*5/4)
+	}
 	if current && s.at == s.next {
 		if (fresh || !s.pass.blind) && !s.pass.paused {
 			s.timer.sample(elapsed)
 		}
-		if !s.pass.blind || s.timer.usual(elapsed) {
+		if s.timer.usual(elapsed) {
 			s.timer.wait = s.timer.timeout()
-		} // else the timer may be too fast: keep the longer wait for a pass, to see
-		s.asked, s.pass.blind = false, false
+		} // else the timer may be too fast: keep the longer wait, to see
+		s.heeded, s.pass.blind = 0, false
 	}
 
 	size := len(s.window) // of the OACK
