@@ -49,6 +49,7 @@ func (s *Server) handle(l RequestConn, b []byte, client netip.AddrPort, local ne
 	if s.Trace != nil {
 		s.Trace(false, client, b)
 	}
+	b[1] = byte(OpRRQ) // a WRQ has the same form, and its file name is logged
 	var q ReadReq
 	var refusal *Err
 	switch err := q.UnmarshalBinary(b); {
@@ -250,8 +251,10 @@ func (s *Server) send(ctx context.Context, c *session) error {
 	c.ready.Store(true)
 
 	file, size, err := openFile(s.Root, s.FS, s.Payload, c.request.Filename)
-	if refusal, ok := errors.AsType[*Err](err); ok {
-		t.conn.sendErr(refusal.Code, refusal.Message, t.client)
+	if err != nil {
+		if refusal, ok := errors.AsType[*Err](err); ok { // otherwise the client will retry
+			t.conn.sendErr(refusal.Code, refusal.Message, t.client)
+		}
 		return err
 	}
 	defer file.Close()
