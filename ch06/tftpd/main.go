@@ -120,8 +120,19 @@ func serve(ctx context.Context, server *ch06.Server, listenPacket func(network, 
 		}
 		defer server.Root.Close()
 	case payload != "":
-		if server.Payload, err = os.ReadFile(payload); err != nil {
-			return err
+		read := make(chan error, 1)
+		go func() {
+			var err error
+			server.Payload, err = os.ReadFile(payload)
+			read <- err
+		}()
+		select {
+		case err := <-read:
+			if err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return nil // a pipe can keep its reader waiting forever
 		}
 		if server.Payload == nil {
 			server.Payload = []byte{} // an empty file
