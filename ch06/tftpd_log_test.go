@@ -22,7 +22,7 @@ import (
 func TestTftpdUnreadLog(t *testing.T) {
 	t.Parallel()
 	program := command.Build(t, "./tftpd")
-	const many = 1300 // of 500 bytes: more than a pipe and tftpd's 1024 lines hold
+	const many = 1300 // of 500 bytes: more than a pipe and two of tftpd's buffers hold
 	for _, tt := range []struct {
 		name         string
 		requests     int

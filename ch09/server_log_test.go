@@ -52,7 +52,7 @@ func TestServerUnreadLog(t *testing.T) {
 			}
 
 			// A line of 1 KiB each: more than a pipe and the server's queue hold.
-			const requests = 500
+			const requests = 700
 			client := &http.Client{Transport: &http.Transport{}, Timeout: 30 * time.Second}
 			defer client.CloseIdleConnections()
 			for i := range requests {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Copy with: main.go, names.go, options.go, ../checksum.go.
+// Copy with: main.go, names.go, options.go, standard.go, ../checksum.go.
 
 const maxLine = 16 << 20 // 16 MiB: much longer than any name
 

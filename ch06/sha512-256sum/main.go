@@ -12,7 +12,7 @@ import (
 	"network-programming-with-go/ch06"
 )
 
-// Copy with: check.go, names.go, options.go, ../checksum.go.
+// Copy with: check.go, names.go, options.go, standard.go, ../checksum.go.
 
 const usage = `sha512-256sum prints or checks SHA-512/256 digests (FIPS 180-4).
 
@@ -47,23 +47,6 @@ func main() {
 		stdin, stdout = os.Stdin, os.Stdout
 	}
 	os.Exit(run(os.Args[1:], stdin, stdout, os.Stderr))
-}
-
-// standard returns a standard stream, or a file that fails with EBADF if the stream was
-// closed. Go opens os.DevNull in place of a closed one, for reading and writing. A shell
-// opens it for one of them. If a parent process opens it for both, that looks closed, too.
-func standard(f *os.File) *os.File {
-	got, err := f.Stat()
-	null, nullErr := os.Stat(os.DevNull)
-	if err != nil || nullErr != nil || !os.SameFile(got, null) {
-		return f
-	}
-	_, readErr := f.Read(make([]byte, 1))
-	_, writeErr := f.Write([]byte("x")) // into os.DevNull
-	if readErr != io.EOF || writeErr != nil {
-		return f
-	}
-	return os.NewFile(1<<30, f.Name()) // no process has that many files
 }
 
 // run is the command as a function: it returns the exit status.

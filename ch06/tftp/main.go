@@ -23,7 +23,7 @@ import (
 	"network-programming-with-go/ch06/fastudp"
 )
 
-// Copy with: progress.go, ../fastudp, ../packets.go, ../options.go, ../conn.go, ../receive.go, ../client.go, ../trace.go.
+// Copy with: progress.go, standard.go, ../fastudp, ../packets.go, ../options.go, ../conn.go, ../receive.go, ../client.go, ../trace.go.
 
 const usage = `tftp fetches a file over TFTP (RFC 1350).
 
@@ -46,7 +46,11 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	stdout := standard(os.Stdout)
+	if standard(os.Stderr) != os.Stderr { // a daemon has os.DevNull as both
+		stdout = os.Stdout
+	}
+	os.Exit(run(ctx, os.Args[1:], stdout, os.Stderr))
 }
 
 // run is the command as a function: it returns the exit status.
