@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		f.log.Printf("%v (try fault -h)", err)
 		return 2
 	default:
-		err = f.run(ctx)
+		err = f.perform(ctx)
 	}
 	if err != nil {
 		f.log.Printf("%s: %v", f.name, err)
@@ -82,8 +82,8 @@ func help(stdout io.Writer, flags *flag.FlagSet) error {
 	return err
 }
 
-// run makes what the fault needs, holds the fault until ctx ends, and cleans up.
-func (f *fault) run(ctx context.Context) (err error) {
+// perform makes what the fault needs, holds the fault until ctx ends, and cleans up.
+func (f *fault) perform(ctx context.Context) (err error) {
 	if f.needs("dir") {
 		if err = f.makeDir(); err != nil {
 			return err

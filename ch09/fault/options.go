@@ -42,7 +42,7 @@ var specs = map[string]spec{
 	"lookup":       {lookup, "server", 0, "not a fault: lookup NAME asks Go's resolver, or -server"},
 }
 
-// fault is one run of the command: its options, and what run makes for it.
+// fault is one run of the command: its options, and what perform makes for it.
 type fault struct {
 	name, arg      string // arg is the NAME of lookup
 	kind           spec
@@ -54,7 +54,7 @@ type fault struct {
 	log      *log.Logger    // for people, on standard error
 	vars     string         // for the shell, each after a space
 	exists   bool           // ready was called
-	wg       sync.WaitGroup // run waits for it
+	wg       sync.WaitGroup // perform waits for it
 	dir      string
 	listener net.Listener
 	addr     string // of listener, or of the name server
