@@ -9,7 +9,6 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
-	"network-programming-with-go/ch06/internal/serve"
 )
 
 // Only what was asked for, is known and is valid is granted; RFC 2347 to 2349 and 7440.
@@ -89,8 +88,9 @@ func TestOptionsTakeEffect(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := &packetnet.Network{}
-				tt.server.Payload, tt.client.ListenPacket = make([]byte, 100_000), network.ListenPacket
-				serve.Start(t, network, tt.server)
+				tt.server.Payload = make([]byte, 100_000)
+				tt.server.ListenPacket, tt.client.ListenPacket = network.ListenPacket, network.ListenPacket
+				network.Serve(t, tt.server, ch06.ErrServerClosed)
 				if n, err := tt.client.Get(t.Context(), "192.0.2.1", "f", io.Discard); err != nil || n != 100_000 {
 					t.Errorf("Get = %d, %v, want 100000", n, err)
 				}
@@ -124,7 +124,8 @@ func optionsWire(text string) string {
 func optionsAsk(t *testing.T, server *ch06.Server, request string) string {
 	t.Helper()
 	network := &packetnet.Network{}
-	to := serve.Start(t, network, server)
+	server.ListenPacket = network.ListenPacket
+	to := network.Serve(t, server, ch06.ErrServerClosed)
 	client := network.MustListen(t, "192.0.2.2:2000")
 	client.Send(to, request)
 	response, from := client.Receive()

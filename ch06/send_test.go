@@ -11,7 +11,6 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
-	"network-programming-with-go/ch06/internal/serve"
 )
 
 // A client that never responds gets block 1 again after pauses of 1, 2, 4, 8 and 8 seconds,
@@ -170,6 +169,6 @@ func TestUnknownSender(t *testing.T) {
 // returns a client's conn and the server's address.
 func sendServe(t *testing.T, network *packetnet.Network, server *ch06.Server, size int) (*packetnet.Conn, netip.AddrPort) {
 	t.Helper()
-	server.Payload = make([]byte, size)
-	return network.MustListen(t, "192.0.2.2:2000"), serve.Start(t, network, server)
+	server.Payload, server.ListenPacket = make([]byte, size), network.ListenPacket
+	return network.MustListen(t, "192.0.2.2:2000"), network.Serve(t, server, ch06.ErrServerClosed)
 }

@@ -1,6 +1,8 @@
 package ch06_test
 
 import (
+	"bytes"
+	"log/slog"
 	"regexp"
 	"strings"
 	"testing"
@@ -10,7 +12,6 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
-	"network-programming-with-go/ch06/internal/serve"
 )
 
 // Each transfer that ends leaves one line in the log, and so does a refusal. What is usual
@@ -37,9 +38,12 @@ func TestServerLog(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := &packetnet.Network{Delay: time.Millisecond}
 				client := network.MustListen(t, "192.0.2.2:2000")
-				log, to := serve.Logged(t, network, &ch06.Server{
-					FS: fstest.MapFS{"a b": {Data: make([]byte, 600)}, "f": {Data: make([]byte, 600)}},
-				})
+				var log bytes.Buffer
+				to := network.Serve(t, &ch06.Server{
+					FS:           fstest.MapFS{"a b": {Data: make([]byte, 600)}, "f": {Data: make([]byte, 600)}},
+					Logger:       slog.New(slog.NewTextHandler(&log, nil)),
+					ListenPacket: network.ListenPacket,
+				}, ch06.ErrServerClosed)
 				client.Send(to, "\x00\x01"+tt.request)
 				for _, packet := range tt.sends {
 					_, tid := client.Receive()

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log/slog"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -12,7 +14,6 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
-	"network-programming-with-go/ch06/internal/serve"
 )
 
 // Forged requests, which nobody ever acknowledges, do not keep honest clients out: each is
@@ -28,7 +29,7 @@ func TestForgedRequests(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const size, rounds = 20_000, 5
 				network := &packetnet.Network{Delay: time.Millisecond}
-				log, to := serve.Logged(t, network, &ch06.Server{Payload: make([]byte, size), MaxTransfers: 100})
+				log, to := floodServe(t, network, &ch06.Server{Payload: make([]byte, size), MaxTransfers: 100})
 				stop, stopped := make(chan struct{}), make(chan struct{})
 				go func() {
 					defer close(stopped)
@@ -78,7 +79,7 @@ func TestManyClients(t *testing.T) {
 		network := &packetnet.Network{Delay: 25 * time.Millisecond}
 		const clients, places = 250, 100
 		payload := bytes.Repeat([]byte("0123456789abcdef"), 300)
-		to := serve.Start(t, network, &ch06.Server{Payload: payload, MaxTransfers: places})
+		_, to := floodServe(t, network, &ch06.Server{Payload: payload, MaxTransfers: places})
 		start := time.Now()
 		var wg sync.WaitGroup
 		for range clients {
@@ -94,4 +95,13 @@ func TestManyClients(t *testing.T) {
 		wg.Wait()
 		t.Logf("%d clients at %d places took %v", clients, places, time.Since(start))
 	})
+}
+
+// floodServe runs server until the test ends, in a bubble, and returns its log, to be read after
+// synctest.Wait, and its address.
+func floodServe(t *testing.T, network *packetnet.Network, server *ch06.Server) (*bytes.Buffer, netip.AddrPort) {
+	t.Helper()
+	log := &bytes.Buffer{}
+	server.Logger, server.ListenPacket = slog.New(slog.NewTextHandler(log, nil)), network.ListenPacket
+	return log, network.Serve(t, server, ch06.ErrServerClosed)
 }

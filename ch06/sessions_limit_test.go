@@ -1,7 +1,10 @@
 package ch06_test
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -9,7 +12,6 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
-	"network-programming-with-go/ch06/internal/serve"
 )
 
 const sessionsLimitRequest = "\x00\x01f\x00octet\x00"
@@ -34,7 +36,7 @@ func TestTransferLimit(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := &packetnet.Network{Delay: time.Millisecond}
-				log, to := serve.Logged(t, network, &ch06.Server{Payload: make([]byte, 2000), MaxTransfers: 2})
+				log, to := sessionsLimitServe(t, network, &ch06.Server{Payload: make([]byte, 2000), MaxTransfers: 2})
 				for i, ack := range tt.acks {
 					client := network.MustListen(t, fmt.Sprintf("192.0.2.1%d:2000", i))
 					client.Send(to, sessionsLimitRequest)
@@ -79,7 +81,7 @@ func TestTransferLimit(t *testing.T) {
 func TestCrowd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := &packetnet.Network{Delay: time.Millisecond}
-		log, to := serve.Logged(t, network, &ch06.Server{Payload: make([]byte, 2000), MaxTransfers: 100})
+		log, to := sessionsLimitServe(t, network, &ch06.Server{Payload: make([]byte, 2000), MaxTransfers: 100})
 		ask := func(i int) bool {
 			client := network.MustListen(t, fmt.Sprintf("192.0.2.2:%d", 2000+i))
 			defer client.Close()
@@ -118,4 +120,13 @@ func TestCrowd(t *testing.T) {
 			t.Errorf("response to a request %t, to that of another client 11 s later %t, to the first repeated %t, want only the last", first, other, second)
 		}
 	})
+}
+
+// sessionsLimitServe runs server until the test ends, in a bubble, and returns its log, to be read after
+// synctest.Wait, and its address.
+func sessionsLimitServe(t *testing.T, network *packetnet.Network, server *ch06.Server) (*bytes.Buffer, netip.AddrPort) {
+	t.Helper()
+	log := &bytes.Buffer{}
+	server.Logger, server.ListenPacket = slog.New(slog.NewTextHandler(log, nil)), network.ListenPacket
+	return log, network.Serve(t, server, ch06.ErrServerClosed)
 }

@@ -1,6 +1,9 @@
 package ch06_test
 
 import (
+	"bytes"
+	"log/slog"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -8,7 +11,6 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
-	"network-programming-with-go/ch06/internal/serve"
 )
 
 // TestRequestAgain has a client make a request, send more packets, and make another
@@ -51,7 +53,7 @@ func TestRequestAgain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := &packetnet.Network{Delay: time.Millisecond}
 				server := &ch06.Server{Payload: make([]byte, tt.size)}
-				log, to := serve.Logged(t, network, server)
+				log, to := sessionsServe(t, network, server)
 				client := network.MustListen(t, "192.0.2.2:2000")
 				client.Send(to, f)
 				_, first := client.Receive()
@@ -98,7 +100,7 @@ func TestRequestBesideTransfer(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			network := &packetnet.Network{Delay: time.Millisecond}
 			server := &ch06.Server{Payload: make([]byte, 2000)}
-			log, to := serve.Logged(t, network, server)
+			log, to := sessionsServe(t, network, server)
 			client := network.MustListen(t, "192.0.2.2:2000")
 			client.Send(to, "\x00\x01f\x00octet\x00")
 			_, first := client.Receive()
@@ -144,7 +146,7 @@ func TestRepeatedRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := &packetnet.Network{Delay: time.Millisecond}
 		server := &ch06.Server{Payload: []byte("hello")}
-		log, to := serve.Logged(t, network, server)
+		log, to := sessionsServe(t, network, server)
 		client := network.MustListen(t, "192.0.2.2:2000")
 		for range 5 {
 			client.Send(to, "\x00\x01f\x00octet\x00")
@@ -164,7 +166,7 @@ func TestRepeatedRequest(t *testing.T) {
 func TestOnePortForAllFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := &packetnet.Network{Delay: time.Millisecond}
-		log, to := serve.Logged(t, network, &ch06.Server{Payload: []byte("hello")})
+		log, to := sessionsServe(t, network, &ch06.Server{Payload: []byte("hello")})
 		client := network.MustListen(t, "192.0.2.2:2000")
 		start := time.Now()
 		for range 20 {
@@ -184,4 +186,13 @@ func TestOnePortForAllFiles(t *testing.T) {
 			t.Errorf("want 20 transfers that are done:\n%s", got)
 		}
 	})
+}
+
+// sessionsServe runs server until the test ends, in a bubble, and returns its log, to be read after
+// synctest.Wait, and its address.
+func sessionsServe(t *testing.T, network *packetnet.Network, server *ch06.Server) (*bytes.Buffer, netip.AddrPort) {
+	t.Helper()
+	log := &bytes.Buffer{}
+	server.Logger, server.ListenPacket = slog.New(slog.NewTextHandler(log, nil)), network.ListenPacket
+	return log, network.Serve(t, server, ch06.ErrServerClosed)
 }

@@ -12,7 +12,6 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
-	"network-programming-with-go/ch06/internal/serve"
 )
 
 // The first retransmission comes a round trip and 40 ms after the block, whatever timeout
@@ -144,6 +143,6 @@ func TestTimerLastGap(t *testing.T) {
 // returns a client's conn and the server's address.
 func timerServe(t *testing.T, network *packetnet.Network, server *ch06.Server, size int) (*packetnet.Conn, netip.AddrPort) {
 	t.Helper()
-	server.Payload = make([]byte, size)
-	return network.MustListen(t, "192.0.2.2:2000"), serve.Start(t, network, server)
+	server.Payload, server.ListenPacket = make([]byte, size), network.ListenPacket
+	return network.MustListen(t, "192.0.2.2:2000"), network.Serve(t, server, ch06.ErrServerClosed)
 }

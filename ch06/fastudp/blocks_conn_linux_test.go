@@ -7,12 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"network-programming-with-go/ch06/fastudp"
 	"network-programming-with-go/ch06/internal/blocks"
 )
 
 // Waiting ends as in any net.PacketConn, and neither direction allocates.
 func TestBlocksConn(t *testing.T) {
-	c, to := blocks.Open(t, "udp4", "127.0.0.1")
+	c, to := blocks.Open(t, fastudp.ListenPacket, "udp4", "127.0.0.1")
 	blocks.Join(t, c)                   // checks the read deadline
 	c.SetWriteDeadline(time.Unix(1, 0)) // cannot fail: c is open
 	if err := c.WriteBlocks([]byte("aabb"), 2, to); !errors.Is(err, os.ErrDeadlineExceeded) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"network-programming-with-go/ch06/fastudp"
 	"network-programming-with-go/ch06/internal/blocks"
 )
 
@@ -40,8 +41,8 @@ func TestBlocks(t *testing.T) {
 			{"mapped receiver", "udp", "127.0.0.1", "::"},
 		} {
 			t.Run(tt.name+"/"+hosts.name, func(t *testing.T) {
-				sender, from := blocks.Open(t, hosts.network, hosts.sender)
-				receiver, to := blocks.Open(t, hosts.network, hosts.receiver)
+				sender, from := blocks.Open(t, fastudp.ListenPacket, hosts.network, hosts.sender)
+				receiver, to := blocks.Open(t, fastudp.ListenPacket, hosts.network, hosts.receiver)
 				blocks.Join(t, receiver)
 				window := make([]byte, tt.length)
 				for i := range window {
@@ -90,8 +91,8 @@ func blocksRead(t *testing.T, c blocks.Conn, length, size int, from netip.AddrPo
 // Until ReadBlocks has a buffer of 64 KiB, each read is one datagram, as without it. What
 // has arrived by then stays apart.
 func TestBlocksJoinLate(t *testing.T) {
-	sender, _ := blocks.Open(t, "udp4", "127.0.0.1")
-	receiver, to := blocks.Open(t, "udp4", "127.0.0.1")
+	sender, _ := blocks.Open(t, fastudp.ListenPacket, "udp4", "127.0.0.1")
+	receiver, to := blocks.Open(t, fastudp.ListenPacket, "udp4", "127.0.0.1")
 	if err := sender.WriteBlocks([]byte("aabbccdd"), 2, to); err != nil {
 		t.Fatal(err)
 	}
@@ -117,8 +118,8 @@ func TestBlocksShortBuffer(t *testing.T) {
 	if !blocks.Supported(t) {
 		t.Skip("the kernel does not join datagrams")
 	}
-	sender, _ := blocks.Open(t, "udp4", "127.0.0.1")
-	receiver, to := blocks.Open(t, "udp4", "127.0.0.1")
+	sender, _ := blocks.Open(t, fastudp.ListenPacket, "udp4", "127.0.0.1")
+	receiver, to := blocks.Open(t, fastudp.ListenPacket, "udp4", "127.0.0.1")
 	blocks.Join(t, receiver)
 	for _, tt := range []struct {
 		sent     string
@@ -161,8 +162,8 @@ func BenchmarkBlocks(b *testing.B) {
 		{"WriteBlocks and ReadBlocks", true, true},
 	} {
 		b.Run(tt.name, func(b *testing.B) {
-			sender, _ := blocks.Open(b, "udp4", "127.0.0.1")
-			receiver, to := blocks.Open(b, "udp4", "127.0.0.1")
+			sender, _ := blocks.Open(b, fastudp.ListenPacket, "udp4", "127.0.0.1")
+			receiver, to := blocks.Open(b, fastudp.ListenPacket, "udp4", "127.0.0.1")
 			if tt.join {
 				blocks.Join(b, receiver)
 			}

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unsafe"
 
+	"network-programming-with-go/ch06/fastudp"
 	"network-programming-with-go/ch06/internal/blocks"
 	"network-programming-with-go/ch06/internal/netns"
 )
@@ -93,8 +94,8 @@ func TestOneCall(t *testing.T) {
 // refusedPair opens two sockets. The second one has the kernel join datagrams.
 func refusedPair(t *testing.T) (sender, receiver blocks.Conn, to netip.AddrPort) {
 	t.Helper()
-	sender, _ = blocks.Open(t, "udp4", "127.0.0.1")
-	receiver, to = blocks.Open(t, "udp4", "127.0.0.1")
+	sender, _ = blocks.Open(t, fastudp.ListenPacket, "udp4", "127.0.0.1")
+	receiver, to = blocks.Open(t, fastudp.ListenPacket, "udp4", "127.0.0.1")
 	blocks.Join(t, receiver)
 	return sender, receiver, to
 }

@@ -9,8 +9,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"network-programming-with-go/ch06/fastudp"
 )
 
 // Conn is what fastudp.ListenPacket opens on Linux.
@@ -22,10 +20,11 @@ type Conn interface {
 	ReadBlocks(b []byte) (n, size int, from netip.AddrPort, err error)
 }
 
-// Open opens a socket, and returns the address that reaches it on loopback.
-func Open(t testing.TB, network, host string) (Conn, netip.AddrPort) {
+// Open opens a socket by listen, which is fastudp.ListenPacket, and returns the address that
+// reaches it on loopback.
+func Open(t testing.TB, listen func(network, address string) (net.PacketConn, error), network, host string) (Conn, netip.AddrPort) {
 	t.Helper()
-	conn, err := fastudp.ListenPacket(network, net.JoinHostPort(host, "0"))
+	conn, err := listen(network, net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Skipf("no %s here: %v", host, err)
 	}

@@ -93,6 +93,27 @@ func (n *Network) MustListen(t testing.TB, address string) *Conn {
 	return c
 }
 
+// Serve has server, such as a *ch06.Server, serve at 192.0.2.1:69 until the test or its
+// bubble ends, and returns that address. Serve must then return the error closed.
+func (n *Network) Serve(t testing.TB, server interface {
+	Serve(net.PacketConn) error
+	Close() error
+}, closed error) netip.AddrPort {
+	t.Helper()
+	listener := n.MustListen(t, "192.0.2.1:69")
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil { // waits for every transfer
+			t.Errorf("Close error = %v", err)
+		}
+		if err := <-served; err != closed {
+			t.Errorf("Serve error = %v, want %v", err, closed)
+		}
+	})
+	return listener.AddrPort()
+}
+
 // Log returns the datagrams that were sent so far.
 func (n *Network) Log() []Datagram {
 	n.mu.Lock()
