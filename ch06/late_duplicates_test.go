@@ -55,6 +55,61 @@ func TestLateDuplicates(t *testing.T) {
 	}
 }
 
+// After a duplicate that was very late, an ACK that is repeated after more than a round trip
+// still reports a lost block.
+func TestLateDuplicateThenLoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := &packetnet.Network{Delay: time.Millisecond}
+		listener, err := network.Listen("192.0.2.1:69")
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := network.Listen("192.0.2.2:2000")
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := &ch06.Server{Payload: make([]byte, 1000), ListenPacket: network.ListenPacket}
+		served := make(chan error, 1)
+		go func() { served <- server.Serve(listener) }()
+		client.Send(listener.AddrPort(), "\x00\x01f\x00octet\x00blksize\x008\x00windowsize\x004\x00")
+		_, tid := client.Receive()
+		for _, step := range []struct {
+			wait  time.Duration
+			ack   rune
+			first byte // the first of the four blocks that come
+		}{
+			{0, 0, 1}, {0, 4, 5}, {0, 8, 9},
+			{20 * time.Millisecond, 8, 9},    // is taken for a report
+			{300 * time.Microsecond, 12, 13}, // but was a duplicate: this ACK was on its way
+			{0, 16, 17},
+			{2 * time.Millisecond, 16, 17}, // 17 was lost
+		} {
+			time.Sleep(step.wait)
+			client.Send(tid, "\x00\x04\x00"+string(step.ack))
+			if step.wait > 2*time.Millisecond {
+				continue // the next ACK follows at once
+			}
+			for client.Pending() > 0 {
+				client.Receive()
+			}
+			start := time.Now()
+			for packet, _ := client.Receive(); packet[3] != step.first; {
+				packet, _ = client.Receive()
+			}
+			if took := time.Since(start); took > 3*time.Millisecond {
+				t.Errorf("DATA %d came %v after ACK %d, want 2ms", step.first, took, step.ack)
+			}
+			time.Sleep(time.Microsecond) // the rest of the window has arrived
+			for client.Pending() > 0 {
+				client.Receive()
+			}
+		}
+		client.Send(tid, "\x00\x05\x00\x00enough\x00")
+		server.Close() // always nil
+		<-served
+	})
+}
+
 // lateDuplicatesConn sends each ACK twice.
 type lateDuplicatesConn struct {
 	*packetnet.Conn
