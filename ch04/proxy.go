@@ -78,7 +78,7 @@ func (p Proxy) Run(ctx context.Context, client, server net.Conn) error {
 	up.linger(down)
 	down.linger(up)
 	switch {
-	case downErr == nil, upErr != nil && proxyClosed(downErr):
+	case downErr == nil, upErr != nil && proxyClosed(downErr): // only the first cause
 		return upErr
 	case upErr == nil, proxyClosed(upErr):
 		return downErr

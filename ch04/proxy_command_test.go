@@ -137,13 +137,13 @@ func TestProxyCommand(t *testing.T) {
 	t.Run("idle timeout", func(t *testing.T) {
 		for _, flags := range [][]string{nil, {"-plain"}, {"-monitor"}} {
 			p := command.Start(t, bin, append(flags, "-listen", "127.0.0.1:0", "-idle-timeout", "50ms", "-to", target)...)
-			conn, err := net.Dial("tcp", p.Addr)
-			if err != nil {
-				t.Fatal(err)
+			conn, err := net.Dial("tcp", p.Addr) // under load it is the first to hear of a reset
+			if err == nil {
+				defer conn.Close()
+				_, err = conn.Read(make([]byte, 1))
 			}
-			defer conn.Close()
-			if n, err := conn.Read(make([]byte, 1)); err == nil || err == io.EOF {
-				t.Errorf("%s: idle conn read %d, %v, want a reset", flags, n, err)
+			if err == nil || err == io.EOF {
+				t.Errorf("%s: idle conn read %v, want a reset", flags, err)
 			}
 			if log := proxyCommandStop(t, p); !strings.Contains(log, "idle connection ended") {
 				t.Errorf("%s: log %q does not say why", flags, log)
