@@ -71,28 +71,40 @@ func TestCredsCommandFaults(t *testing.T) {
 		}
 	})
 
-	t.Run("log that nothing reads", func(t *testing.T) {
-		r, w, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.Close()
-		cmd := exec.Command(program, "-socket", socket, own)
-		cmd.Stderr = w
-		server := command.StartCmd(t, cmd)
-		w.Close()
-		if _, err := bufio.NewReader(r).ReadString('\n'); err != nil {
-			t.Fatal(err)
-		}
-		r.Close() // what it logs next is EPIPE, which would end it by SIGPIPE
-		for range 2 {
-			_, lines := credsFaultsDial(t, socket)
-			credsFaultsWant(t, lines, "Welcome")
-		}
-		if got := server.Stop(t, syscall.SIGTERM); got.Status != 0 {
-			t.Errorf("after SIGTERM: status %d, want 0", got.Status)
-		}
-	})
+	for _, tt := range []struct {
+		name  string
+		close bool
+		peers int
+	}{
+		{"log whose reader has ended", true, 2}, // what is logged next is EPIPE, which would end it by SIGPIPE
+		{"log that is not read", false, 1000},   // more lines than the pipe takes
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			cmd := exec.Command(program, "-socket", socket, own)
+			cmd.Stderr = w
+			server := command.StartCmd(t, cmd)
+			w.Close()
+			if _, err := bufio.NewReader(r).ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+			if tt.close {
+				r.Close()
+			}
+			for range tt.peers {
+				conn, lines := credsFaultsDial(t, socket)
+				credsFaultsWant(t, lines, "Welcome")
+				conn.Close()
+			}
+			if got := server.Stop(t, syscall.SIGTERM); got.Status != 0 {
+				t.Errorf("after SIGTERM: status %d, want 0", got.Status)
+			}
+		})
+	}
 
 	t.Run("netcat", func(t *testing.T) {
 		command.Start(t, program, "-socket", socket, own)

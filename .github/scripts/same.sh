@@ -1,7 +1,7 @@
 #!/bin/sh
 # Chapters do not import each other, so what several of them need stands in each with the
-# same lines: a file chNN/internal/PATH, and the accept loop of the servers. Fails if the
-# copies differ.
+# same lines: a file chNN/internal/PATH, the accept loop of the servers, and the queue in
+# which their log waits. Fails if the copies differ.
 set -eu
 cd "$(dirname "$0")/../.."
 tmp=$(mktemp -d)
@@ -28,5 +28,11 @@ for file in $(grep -lr --include='*.go' '^func acceptPasses(' ch* | sort); do
 		"$file" >"$tmp/$(echo "$file" | tr / _)"
 	[ -n "$first" ] || first=$file
 	same "$tmp/$(echo "$file" | tr / _)" "$tmp/$(echo "$first" | tr / _)" "the accept loop of $file" "$first"
+done
+
+first=""
+for file in $(grep -lr --include='*.go' '^type logQueue ' ch* | sort); do
+	[ -n "$first" ] || first=$file
+	same "$file" "$first" "$file" "$first"
 done
 exit $status

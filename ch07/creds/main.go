@@ -19,7 +19,7 @@ import (
 	"network-programming-with-go/ch07/sockfile"
 )
 
-// Copy with: ../creds.go, ../creds_linux.go, ../creds_groups_linux.go, ../creds_other.go,
+// Copy with: log.go, ../creds.go, ../creds_linux.go, ../creds_groups_linux.go, ../creds_other.go,
 // ../serve.go, ../sockfile/sockfile.go, ../sockfile/sockfile_unix.go, ../sockfile/sockfile_other.go.
 
 const usage = `creds admits the peers of a Unix socket that are in one of the named groups.
@@ -82,13 +82,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "creds: %v\n", err)
 		return 1
 	}
-	fmt.Fprintf(stderr, "listening on %s\n", l.Addr())
-	log := slog.New(slog.NewTextHandler(stderr, nil))
+	queue := newLogQueue(stderr)
+	defer queue.close()
+	fmt.Fprintf(queue, "listening on %s\n", l.Addr())
+	log := slog.New(slog.NewTextHandler(queue, nil))
 	err = ch07.Serve(ctx, acceptLog{l, log}, func(ctx context.Context, conn net.Conn) {
 		admit(ctx, conn.(*net.UnixConn), groups, log)
 	})
 	if err != nil {
-		fmt.Fprintf(stderr, "creds: %v\n", err)
+		fmt.Fprintf(queue, "creds: %v\n", err)
 		return 1
 	}
 	return 0
