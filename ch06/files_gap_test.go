@@ -16,6 +16,7 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
+	"network-programming-with-go/ch06/internal/serve"
 )
 
 // A pipe that takes a file's place after the server has looked is refused, too.
@@ -78,18 +79,11 @@ func (f filesGapFS) Open(name string) (fs.File, error) {
 func filesGapGet(t *testing.T, files fs.FS, log io.Writer) (string, error) {
 	t.Helper()
 	network := &packetnet.Network{}
-	conn, err := network.ListenPacket("udp", "192.0.2.1:69")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &ch06.Server{FS: files, ListenPacket: network.ListenPacket, Logger: slog.New(slog.NewTextHandler(log, nil))}
+	serve.Start(t, network, &ch06.Server{FS: files, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	client := &ch06.Client{ListenPacket: network.ListenPacket}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(conn) }()
 	var got bytes.Buffer
-	_, err = client.Get(t.Context(), "192.0.2.1:69", "f", &got)
+	_, err := client.Get(t.Context(), "192.0.2.1:69", "f", &got)
 	client.Wait()
-	server.Close() // always nil
-	<-served
+	synctest.Wait() // the log is written
 	return got.String(), err
 }

@@ -10,6 +10,7 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
+	"network-programming-with-go/ch06/internal/serve"
 )
 
 // Each ACK comes twice, the second time late, as over two paths. In a window the copy looks
@@ -28,13 +29,7 @@ func TestLateDuplicates(t *testing.T) {
 					}
 					return 1, 0
 				}
-				listener, err := network.Listen("192.0.2.1:69")
-				if err != nil {
-					t.Fatal(err)
-				}
-				server := &ch06.Server{Payload: make([]byte, (blocks-1)*512), ListenPacket: network.ListenPacket}
-				served := make(chan error, 1)
-				go func() { served <- server.Serve(listener) }()
+				serve.Start(t, network, &ch06.Server{Payload: make([]byte, (blocks-1)*512)})
 				client := &ch06.Client{BlockSize: 512, WindowSize: window}
 				client.ListenPacket = func(_, address string) (net.PacketConn, error) {
 					conn, err := network.Listen(address)
@@ -44,8 +39,6 @@ func TestLateDuplicates(t *testing.T) {
 					t.Error(err)
 				}
 				client.Wait()
-				server.Close() // always nil
-				<-served
 				t.Logf("%d DATA for %d blocks", data, blocks)
 				if data > blocks+window {
 					t.Errorf("%d DATA for %d blocks, want at most %d", data, blocks, blocks+window)
@@ -60,18 +53,9 @@ func TestLateDuplicates(t *testing.T) {
 func TestLateDuplicateThenLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := &packetnet.Network{Delay: time.Millisecond}
-		listener, err := network.Listen("192.0.2.1:69")
-		if err != nil {
-			t.Fatal(err)
-		}
-		client, err := network.Listen("192.0.2.2:2000")
-		if err != nil {
-			t.Fatal(err)
-		}
-		server := &ch06.Server{Payload: make([]byte, 1000), ListenPacket: network.ListenPacket}
-		served := make(chan error, 1)
-		go func() { served <- server.Serve(listener) }()
-		client.Send(listener.AddrPort(), "\x00\x01f\x00octet\x00blksize\x008\x00windowsize\x004\x00")
+		to := serve.Start(t, network, &ch06.Server{Payload: make([]byte, 1000)})
+		client := network.MustListen(t, "192.0.2.2:2000")
+		client.Send(to, "\x00\x01f\x00octet\x00blksize\x008\x00windowsize\x004\x00")
 		_, tid := client.Receive()
 		for _, step := range []struct {
 			wait  time.Duration
@@ -105,8 +89,6 @@ func TestLateDuplicateThenLoss(t *testing.T) {
 			}
 		}
 		client.Send(tid, "\x00\x05\x00\x00enough\x00")
-		server.Close() // always nil
-		<-served
 	})
 }
 

@@ -2,7 +2,6 @@ package ch06_test
 
 import (
 	"bytes"
-	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
+	"network-programming-with-go/ch06/internal/serve"
 )
 
 // The log names the file of a request that is refused, also of a write request, whose client
@@ -23,31 +23,22 @@ func TestRefusedLog(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var log, trace bytes.Buffer
+				var trace bytes.Buffer
 				network := &packetnet.Network{}
-				conn, err := network.ListenPacket("udp", "192.0.2.1:69")
-				if err != nil {
-					t.Fatal(err)
-				}
-				client, err := network.Listen("192.0.2.2:2000")
-				if err != nil {
-					t.Fatal(err)
-				}
-				server := &ch06.Server{Payload: []byte("content"), Logger: slog.New(slog.NewTextHandler(&log, nil))}
+				server := &ch06.Server{Payload: []byte("content")}
 				server.Trace = func(sent bool, _ netip.AddrPort, packet []byte) {
 					if !sent {
 						trace.WriteString(ch06.Describe(packet))
 					}
 				}
-				served := make(chan error, 1)
-				go func() { served <- server.Serve(conn) }()
-				client.Send(conn.(*packetnet.Conn).AddrPort(), tt.request)
+				log, to := serve.Logged(t, network, server)
+				client := network.MustListen(t, "192.0.2.2:2000")
+				client.Send(to, tt.request)
 				packet, _ := client.Receive()
 				if got := ch06.Describe([]byte(packet)); !strings.HasPrefix(got, "ERROR 4 ") {
 					t.Errorf("the response is %s, want ERROR 4", got)
 				}
-				server.Close() // always nil
-				<-served
+				synctest.Wait() // the log is written
 				if got := log.String(); !strings.Contains(got, tt.file+" code=4") {
 					t.Errorf("the log is %s, want %s", got, tt.file)
 				}

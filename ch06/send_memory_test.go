@@ -8,6 +8,7 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
+	"network-programming-with-go/ch06/internal/serve"
 )
 
 // A window of a file whose size is not known takes a small multiple of its own size in
@@ -16,18 +17,9 @@ func TestSendMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size = 64 * ch06.MaxBlockSize // of a window
 		network := &packetnet.Network{}
-		conn, err := network.ListenPacket("udp", "192.0.2.1:69")
-		if err != nil {
-			t.Fatal(err)
-		}
-		server := &ch06.Server{FS: sendMemoryFS{}, ListenPacket: network.ListenPacket}
-		served := make(chan error, 1)
-		go func() { served <- server.Serve(conn) }()
-		client, err := network.Listen("192.0.2.2:2000")
-		if err != nil {
-			t.Fatal(err)
-		}
-		client.Send(conn.(*packetnet.Conn).AddrPort(), "\x00\x01f\x00octet\x00blksize\x0065464\x00windowsize\x0064\x00")
+		to := serve.Start(t, network, &ch06.Server{FS: sendMemoryFS{}})
+		client := network.MustListen(t, "192.0.2.2:2000")
+		client.Send(to, "\x00\x01f\x00octet\x00blksize\x0065464\x00windowsize\x0064\x00")
 		_, tid := client.Receive() // the OACK
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -40,8 +32,6 @@ func TestSendMemory(t *testing.T) {
 			t.Errorf("a window takes %.1f times its size in memory, want at most 8", used)
 		}
 		client.Send(tid, "\x00\x05\x00\x00enough\x00")
-		server.Close() // always nil
-		<-served
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
+	"network-programming-with-go/ch06/internal/serve"
 )
 
 // A round trip that jumps from 1 ms to 300 ms has the first block sent again, until its ACK
@@ -28,7 +29,7 @@ func TestTimerJump(t *testing.T) {
 				}
 				return 1, late
 			}
-			timerJumpServe(t, network, &ch06.Server{Payload: make([]byte, (blocks-1)*512)})
+			serve.Start(t, network, &ch06.Server{Payload: make([]byte, (blocks-1)*512)})
 			client := &ch06.Client{BlockSize: 512, WindowSize: window, ListenPacket: network.ListenPacket}
 			if _, err := client.Get(t.Context(), "192.0.2.1:69", "f", io.Discard); err != nil {
 				t.Fatal(err)
@@ -40,20 +41,4 @@ func TestTimerJump(t *testing.T) {
 			}
 		})
 	}
-}
-
-// timerJumpServe runs server on 192.0.2.1:69 until the test ends, in a bubble.
-func timerJumpServe(t *testing.T, network *packetnet.Network, server *ch06.Server) {
-	t.Helper()
-	listener, err := network.Listen("192.0.2.1:69")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server.ListenPacket = network.ListenPacket
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	t.Cleanup(func() {
-		server.Close() // always nil
-		<-served
-	})
 }
