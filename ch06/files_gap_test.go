@@ -16,7 +16,6 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
-	"network-programming-with-go/ch06/internal/serve"
 )
 
 // A pipe that takes a file's place after the server has looked is refused, too.
@@ -79,7 +78,7 @@ func (f filesGapFS) Open(name string) (fs.File, error) {
 func filesGapGet(t *testing.T, files fs.FS, log io.Writer) (string, error) {
 	t.Helper()
 	network := &packetnet.Network{}
-	serve.Start(t, network, &ch06.Server{FS: files, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	network.Serve(t, &ch06.Server{FS: files, Logger: slog.New(slog.NewTextHandler(log, nil)), ListenPacket: network.ListenPacket}, ch06.ErrServerClosed)
 	client := &ch06.Client{ListenPacket: network.ListenPacket}
 	var got bytes.Buffer
 	_, err := client.Get(t.Context(), "192.0.2.1:69", "f", &got)

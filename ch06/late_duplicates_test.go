@@ -10,7 +10,6 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
-	"network-programming-with-go/ch06/internal/serve"
 )
 
 // Each ACK comes twice, the second time late, as over two paths. In a window the copy looks
@@ -29,7 +28,7 @@ func TestLateDuplicates(t *testing.T) {
 					}
 					return 1, 0
 				}
-				serve.Start(t, network, &ch06.Server{Payload: make([]byte, (blocks-1)*512)})
+				network.Serve(t, &ch06.Server{Payload: make([]byte, (blocks-1)*512), ListenPacket: network.ListenPacket}, ch06.ErrServerClosed)
 				client := &ch06.Client{BlockSize: 512, WindowSize: window}
 				client.ListenPacket = func(_, address string) (net.PacketConn, error) {
 					conn, err := network.Listen(address)
@@ -53,7 +52,7 @@ func TestLateDuplicates(t *testing.T) {
 func TestLateDuplicateThenLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := &packetnet.Network{Delay: time.Millisecond}
-		to := serve.Start(t, network, &ch06.Server{Payload: make([]byte, 1000)})
+		to := network.Serve(t, &ch06.Server{Payload: make([]byte, 1000), ListenPacket: network.ListenPacket}, ch06.ErrServerClosed)
 		client := network.MustListen(t, "192.0.2.2:2000")
 		client.Send(to, "\x00\x01f\x00octet\x00blksize\x008\x00windowsize\x004\x00")
 		_, tid := client.Receive()

@@ -2,6 +2,7 @@ package ch06_test
 
 import (
 	"bytes"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -9,7 +10,6 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
-	"network-programming-with-go/ch06/internal/serve"
 )
 
 // The log names the file of a request that is refused, also of a write request, whose client
@@ -23,7 +23,7 @@ func TestRefusedLog(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var trace bytes.Buffer
+				var log, trace bytes.Buffer
 				network := &packetnet.Network{}
 				server := &ch06.Server{Payload: []byte("content")}
 				server.Trace = func(sent bool, _ netip.AddrPort, packet []byte) {
@@ -31,7 +31,8 @@ func TestRefusedLog(t *testing.T) {
 						trace.WriteString(ch06.Describe(packet))
 					}
 				}
-				log, to := serve.Logged(t, network, server)
+				server.Logger, server.ListenPacket = slog.New(slog.NewTextHandler(&log, nil)), network.ListenPacket
+				to := network.Serve(t, server, ch06.ErrServerClosed)
 				client := network.MustListen(t, "192.0.2.2:2000")
 				client.Send(to, tt.request)
 				packet, _ := client.Receive()

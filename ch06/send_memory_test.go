@@ -8,7 +8,6 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
-	"network-programming-with-go/ch06/internal/serve"
 )
 
 // A window of a file whose size is not known takes a small multiple of its own size in
@@ -17,7 +16,7 @@ func TestSendMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size = 64 * ch06.MaxBlockSize // of a window
 		network := &packetnet.Network{}
-		to := serve.Start(t, network, &ch06.Server{FS: sendMemoryFS{}})
+		to := network.Serve(t, &ch06.Server{FS: sendMemoryFS{}, ListenPacket: network.ListenPacket}, ch06.ErrServerClosed)
 		client := network.MustListen(t, "192.0.2.2:2000")
 		client.Send(to, "\x00\x01f\x00octet\x00blksize\x0065464\x00windowsize\x0064\x00")
 		_, tid := client.Receive() // the OACK

@@ -8,7 +8,6 @@ import (
 
 	"network-programming-with-go/ch06"
 	"network-programming-with-go/ch06/internal/packetnet"
-	"network-programming-with-go/ch06/internal/serve"
 )
 
 // A round trip that jumps from 1 ms to 300 ms has the first block sent again, until its ACK
@@ -29,7 +28,7 @@ func TestTimerJump(t *testing.T) {
 				}
 				return 1, late
 			}
-			serve.Start(t, network, &ch06.Server{Payload: make([]byte, (blocks-1)*512)})
+			network.Serve(t, &ch06.Server{Payload: make([]byte, (blocks-1)*512), ListenPacket: network.ListenPacket}, ch06.ErrServerClosed)
 			client := &ch06.Client{BlockSize: 512, WindowSize: window, ListenPacket: network.ListenPacket}
 			if _, err := client.Get(t.Context(), "192.0.2.1:69", "f", io.Discard); err != nil {
 				t.Fatal(err)
