@@ -2,10 +2,15 @@
 package command
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -15,18 +20,17 @@ import (
 // limit bounds a failure, even on a busy machine.
 const limit = 30 * time.Second
 
+// builds has a function for each folder that was built, to build each only once.
+var builds sync.Map
+
 // Build builds the command in a folder, such as "./echo", and returns the path of the
-// program, which is removed after the test. A second build takes a moment only.
+// program, which stands in the build cache.
 func Build(t testing.TB, folder string) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "program.exe") // Windows wants the ending
-	// go run keeps what it has linked and has cp copy it; go build would link each time.
-	build := exec.Command("go", "run", "-exec", "cp", folder, program)
-	if runtime.GOOS == "windows" { // which has no cp
-		build = exec.Command("go", "build", "-o", program, folder)
-	}
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", build, err, out)
+	once, _ := builds.LoadOrStore(folder, sync.OnceValues(func() (string, error) { return build(folder) }))
+	program, err := once.(func() (string, error))()
+	if err != nil {
+		t.Fatal(err)
 	}
 	// A pass is cached by the files that go test saw opened. Let it see all folders that
 	// the command is built from.
@@ -36,6 +40,30 @@ func Build(t testing.TB, folder string) string {
 		t.Fatal(err)
 	}
 	return program
+}
+
+// build has go run tell what it would run: at first that may be a file that go run removes,
+// then it is the one that go run keeps.
+func build(folder string) (program string, err error) {
+	for range 2 {
+		tell := exec.Command("go", "run", "-exec", "echo", folder)
+		if runtime.GOOS == "windows" { // where echo is not a program
+			tell = exec.Command("go", "run", "-exec", "cmd /c echo", folder)
+		}
+		out, err := tell.Output()
+		if err != nil {
+			var exit *exec.ExitError
+			if errors.As(err, &exit) {
+				out = exit.Stderr
+			}
+			return "", fmt.Errorf("%v: %w\n%s", tell, err, out)
+		}
+		program = strings.Trim(string(out), "\" \r\n") // cmd quotes a path with spaces
+		if _, err := os.Stat(program); err == nil {
+			return program, nil
+		}
+	}
+	return "", fmt.Errorf("go run does not keep %s", program)
 }
 
 // Result is what a command left that has ended.
