@@ -15,11 +15,8 @@ import (
 )
 
 // bodySend sends request to h and returns the response, how long it took, and how long the
-
 // server then took to close the connection, or an hour if it did not. The client sends
-
 // no more after rest.
-
 func bodySend(t *testing.T, h http.Handler, request, rest string) (resp *http.Response, took, closed time.Duration) {
 	t.Helper()
 	srv := ch09.NewServer("", h)
@@ -50,7 +47,6 @@ func bodySend(t *testing.T, h http.Handler, request, rest string) (resp *http.Re
 }
 
 // Each refusal closes the connection as it announces, and what a client reads is ours.
-
 func TestRefusedBody(t *testing.T) {
 	const (
 		expect  = "POST / HTTP/1.1\nHost: a.test\nExpect: 100-continue\nContent-Length: 8000\n\n"
@@ -93,7 +89,6 @@ func TestRefusedBody(t *testing.T) {
 }
 
 // Without CloseUnread net/http waits for the body that the refused client will not send.
-
 func TestRefusedBodyWithoutCloseUnread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, _, closed := bodySend(t, http.NotFoundHandler(),
@@ -106,9 +101,7 @@ func TestRefusedBodyWithoutCloseUnread(t *testing.T) {
 }
 
 // What a handler leaves of a body that did come is read by net/http, to keep the
-
 // connection. CloseUnread takes nothing from that.
-
 func TestUnreadBody(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -139,9 +132,6 @@ func TestUnreadBody(t *testing.T) {
 }
 
 // A connection that the handler hijacked is not CloseUnread's any more.
-
 // Nothing is announced over HTTP/2, where a stream ends and the connection stays.
-
 // deadlineWriter notes the read deadline that it is given.
-
 // CloseUnread moves no deadline where the connection may be kept.

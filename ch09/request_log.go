@@ -38,11 +38,17 @@ func LogRequests(log *slog.Logger) func(http.Handler) http.Handler {
 				} else if o.Status == StatusClientClosed {
 					level = slog.LevelWarn
 				}
-				duration := slog.Duration("duration", o.Duration)
-				if o.Status == http.StatusSwitchingProtocols {
-					duration = slog.Attr{} // handlers leave out an empty one
+				if !handler.Enabled(r.Context(), level) {
+					return
 				}
-				record := slog.NewRecord(time.Now(), level, "request", 0)
+				var duration, panicked slog.Attr // handlers of slog leave out an empty one
+				if o.Status != http.StatusSwitchingProtocols {
+					duration = slog.Duration("duration", o.Duration)
+				}
+				if o.Panicked {
+					panicked = slog.Bool("panicked", true)
+				}
+				record := slog.NewRecord(time.Now(), level, "request", 0) // 0: the source would be this line
 				record.AddAttrs(
 					slog.String("method", logText(method)),
 					slog.String("path", logText(path)),
@@ -51,7 +57,7 @@ func LogRequests(log *slog.Logger) func(http.Handler) http.Handler {
 					slog.Int64("bytes", o.Bytes),
 					duration,
 					slog.String("peer", r.RemoteAddr),
-					slog.Bool("panicked", o.Panicked))
+					panicked)
 				handler.Handle(r.Context(), record)
 			})
 		})

@@ -37,11 +37,11 @@ func TestLogRequests(t *testing.T) {
 	}{
 		{"success", "GET", "/item/7?token=secret", map[string]any{
 			"level": "INFO", "method": "GET", "path": "/item/7", "route": "GET /item/{id}",
-			"status": 200., "bytes": 5., "duration": 20e6, "panicked": false}},
+			"status": 200., "bytes": 5., "duration": 20e6}},
 		{"no route", "GET", "/nowhere", map[string]any{
-			"level": "INFO", "route": "", "status": 404., "panicked": false}},
+			"level": "INFO", "route": "", "status": 404.}},
 		{"server error", "POST", "/fail", map[string]any{
-			"level": "ERROR", "method": "POST", "status": 502., "panicked": false}},
+			"level": "ERROR", "method": "POST", "status": 502.}},
 		{"panic", "GET", "/panic", map[string]any{
 			"level": "ERROR", "route": "/panic", "status": 500., "panicked": true}},
 		{"HEAD", "HEAD", "/item/7", map[string]any{"status": 200., "bytes": 0.}},
@@ -71,6 +71,9 @@ func TestLogRequests(t *testing.T) {
 				if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 					t.Fatal(err)
 				}
+				if _, ok := got["panicked"]; ok != (tt.name == "panic") {
+					t.Errorf("panicked in the log: %t", ok)
+				}
 				for key, want := range tt.want {
 					if got[key] != want {
 						t.Errorf("%s = %v, want %v", key, got[key], want)
@@ -82,9 +85,7 @@ func TestLogRequests(t *testing.T) {
 }
 
 // http.MaxBytesHandler hands on a copy of the request, and the mux tells that copy which
-
 // pattern matched. Bound bodies in the handlers, or put it inside of the mux.
-
 func TestLogRequestsRouteHidden(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -109,7 +110,6 @@ func TestLogRequestsRouteHidden(t *testing.T) {
 }
 
 // The route of a CONNECT that ServeMux redirects would be the path that the client chose.
-
 func TestLogRequestsConnect(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/{item}/", func(http.ResponseWriter, *http.Request) {})
@@ -118,6 +118,19 @@ func TestLogRequestsConnect(t *testing.T) {
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("CONNECT", "/secret", nil))
 	if !strings.Contains(out.String(), `route=""`) {
 		t.Errorf("log %q, want no route", out.String())
+	}
+}
+
+// The level of the handler decides, as with any logger.
+func TestLogRequestsBelowLevel(t *testing.T) {
+	var out bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelError}))
+	h := ch09.LogRequests(log)(requestLogMux())
+	for _, path := range []string{"/item/7", "/fail"} { // Info, Error
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, nil))
+	}
+	if got := out.String(); strings.Contains(got, "/item/7") || !strings.Contains(got, "/fail") {
+		t.Errorf("at level Error the log has %s, want /fail alone", got)
 	}
 }
 
@@ -130,13 +143,9 @@ func TestLogRequestsNil(t *testing.T) {
 }
 
 // A client decides on the text of its request. It must decide neither how long our line
-
 // is, nor what a terminal or a log reader makes of it.
-
 // A client that leaves is a warning and not our error; a hijacked connection has no
-
 // duration; a panic whose client is there is an error.
-
 func TestLogRequestsLevels(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
@@ -175,5 +184,5 @@ func ExampleLogRequests() {
 	h := ch09.LogRequests(log)(http.NotFoundHandler())
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/nowhere", nil))
 	// Output:
-	// level=INFO msg=request method=GET path=/nowhere route="" status=404 bytes=19 peer=192.0.2.1:1234 panicked=false
+	// level=INFO msg=request method=GET path=/nowhere route="" status=404 bytes=19 peer=192.0.2.1:1234
 }

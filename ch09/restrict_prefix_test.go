@@ -18,9 +18,7 @@ import (
 const restrictSecret = "only for the owner"
 
 // restrictSite makes a directory with visible and hidden files, and serves it as the
-
 // book does: StripPrefix, RestrictPrefix, a real file server.
-
 func restrictSite(tb testing.TB) http.Handler {
 	tb.Helper()
 	dir := tb.TempDir()
@@ -99,7 +97,6 @@ func TestRestrictPrefix(t *testing.T) {
 }
 
 // With no file server behind it that answers 404 as well, each refusal is the guard's.
-
 func TestRestrictPrefixOther(t *testing.T) {
 	h := ch09.RestrictPrefix("private-")(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	for path, want := range map[string]int{
@@ -119,9 +116,7 @@ func TestRestrictPrefixOther(t *testing.T) {
 }
 
 // Certificate authorities and others ask for /.well-known/ (RFC 8615), which begins with a
-
 // dot. Only the first segment may be an exception, and nothing hidden below it is one.
-
 func TestRestrictPrefixExcept(t *testing.T) {
 	pass := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	with, without := ch09.RestrictPrefix(".", ".well-known")(pass), ch09.RestrictPrefix(".")(pass)
@@ -151,13 +146,9 @@ func TestRestrictPrefixExcept(t *testing.T) {
 }
 
 // Whatever the request line says, and wherever a redirect from there leads, no hidden
-
 // file is served.
-
 // Decoded again and again, each time by one "25", this path would take seconds, and be
-
 // copied 30,000 times: one request, and a processor is busy.
-
 func ExampleRestrictPrefix() {
 	files := ch09.RestrictPrefix(".")(http.FileServer(http.Dir(".")))
 	for _, path := range []string{"/.git/config", "/%2egit/config"} {

@@ -118,9 +118,7 @@ func TestStatusWriter(t *testing.T) {
 }
 
 // statusWriterConn counts what reaches the connection by ReadFrom, the way to sendfile.
-
 // A wrapper without ReadFrom makes io.Copy move each byte of a file through the process.
-
 func TestStatusWriterKeepsController(t *testing.T) {
 	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		rc := http.NewResponseController(ch09.NewStatusWriter(ch09.NewStatusWriter(w)))
