@@ -83,6 +83,24 @@ func TestDialReset(t *testing.T) {
 	t.Log(err)
 }
 
+// A write succeeds once the system has taken the bytes, even if the peer has closed. Only a
+// later call reports it.
+func TestDialWriteToClosed(t *testing.T) {
+	client, server := conns.TCPPair(t)
+	client.Close()
+	if _, err := server.Read(make([]byte, 1)); err != io.EOF {
+		t.Fatalf("Read error = %v, want io.EOF", err)
+	}
+	if _, err := server.Write([]byte("x")); err != nil {
+		t.Errorf("first Write to a peer that has closed = %v, want nil", err)
+	}
+	var err error
+	for err == nil { // until the reset has arrived
+		_, err = server.Write([]byte("x"))
+	}
+	t.Log(err)
+}
+
 // A port on which nothing listens refuses at once, without a timeout.
 func TestDialRefused(t *testing.T) {
 	conn, err := net.Dial("tcp", conns.Refused(t))

@@ -47,12 +47,12 @@ func (p Proxy) Run(ctx context.Context, client, server net.Conn) error {
 			return err
 		}
 	}
-	end := sync.OnceFunc(func() { // unblocks both directions
+	cut := sync.OnceFunc(func() { // unblocks both directions
 		proxyReset(client)
 		proxyReset(server)
 	})
-	stop := context.AfterFunc(ctx, end)
-	grace := time.AfterFunc(math.MaxInt64, end) // until the first failure
+	stop := context.AfterFunc(ctx, cut)
+	grace := time.AfterFunc(math.MaxInt64, cut) // until the first failure
 	up := &proxyHalf{src: client, dst: server, copied: make(chan struct{})}
 	down := &proxyHalf{src: server, dst: client, copied: make(chan struct{})}
 	var ended atomic.Bool // one of the two has
@@ -68,11 +68,11 @@ func (p Proxy) Run(ctx context.Context, client, server net.Conn) error {
 	pass(down, up)
 	wg.Wait()
 	if !stop() {
-		end() // waits for the call that has begun: it may have cut what was written
+		cut() // waits for the call that has begun: it may have cut what was written
 		return fmt.Errorf("proxy: %w", context.Cause(ctx))
 	}
 	if !grace.Stop() {
-		end() // the same
+		cut() // the same
 	}
 	upErr, downErr := up.close("client to server"), down.close("server to client")
 	up.linger(down)
@@ -115,16 +115,16 @@ func (h *proxyHalf) finish(back *proxyHalf, grace *time.Timer) {
 func (h *proxyHalf) end(back *proxyHalf, grace *time.Timer) {
 	_, tcp := h.src.LocalAddr().(*net.TCPAddr)
 	_, unix := h.src.LocalAddr().(*net.UnixAddr)
-	pass := sync.OnceFunc(func() { h.err = proxyCloseWrite(h.dst) })
-	late := time.AfterFunc(ProxyGrace, pass) // Write waits while a write of back stalls
-	var reason error                         // why back has to end
+	halfClose := sync.OnceFunc(func() { h.err = proxyCloseWrite(h.dst) })
+	late := time.AfterFunc(ProxyGrace, halfClose) // Write waits while a write of back stalls
+	var reason error                              // why back has to end
 	for {
 		if tcp || unix { // a Write of nothing to another conn may wait or be a message
 			_, reason = h.src.Write(nil)
 		}
 		if reason == nil {
 			late.Stop()
-			pass()
+			halfClose()
 			reason = h.err
 		}
 		if reason != nil {
@@ -147,7 +147,7 @@ func (h *proxyHalf) end(back *proxyHalf, grace *time.Timer) {
 		h.err = net.ErrClosed
 		return
 	}
-	pass()
+	halfClose()
 	if !proxyClosed(back.err) && !errors.Is(back.err, os.ErrDeadlineExceeded) {
 		return // it ended before it could notice
 	}

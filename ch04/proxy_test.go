@@ -101,6 +101,7 @@ func TestProxyHalfClose(t *testing.T) {
 			if err := errors.Join(<-done, <-served); err != nil {
 				t.Errorf("Run = %v, want nil", err)
 			}
+			t.Logf("request of %d bytes, half-close, response of %d bytes", len(request), len(got))
 		})
 	}
 }

@@ -98,31 +98,40 @@ func TestLossCostsLittle(t *testing.T) {
 	}
 }
 
-// One block that is lost, or comes twice, makes at most one window travel again, and not
+// One datagram that is lost, or comes twice, makes at most one window travel again, and not
 // all of the file.
 func TestOneFault(t *testing.T) {
 	t.Parallel()
 	const blocks, size = 201, 16
-	for _, window := range []int{1, 4, 64} {
-		for copies, fault := range map[int]string{0: "lost", 2: "twice"} {
-			for _, block := range []int{1, 5, 64, blocks} {
+	for _, tt := range []struct {
+		name   string
+		op     ch06.OpCode
+		copies int // of that datagram which arrive
+	}{
+		{"DATA lost", ch06.OpData, 0},
+		{"DATA twice", ch06.OpData, 2},
+		{"ACK lost", ch06.OpAck, 0},
+		{"ACK twice", ch06.OpAck, 2},
+	} {
+		for _, window := range []int{1, 4, 64} {
+			for _, number := range []int{1, 3, 5, 64, blocks} {
 				synctest.Test(t, func(t *testing.T) {
 					count := 0
 					network := &packetnet.Network{Delay: time.Millisecond}
 					network.Fault = func(d packetnet.Datagram) (int, time.Duration) {
-						if d.Payload[1] == byte(ch06.OpData) {
-							if count++; count == block {
-								return copies, 0
+						if d.Payload[1] == byte(tt.op) {
+							if count++; count == number {
+								return tt.copies, 0
 							}
 						}
 						return 1, 0
 					}
 					took, got := lossyFetch(t, network, (blocks-1)*size, &ch06.Client{BlockSize: size, WindowSize: window})
 					if most := blocks + window; got > most {
-						t.Errorf("window %d, block %d %s: %d DATA datagrams for %d blocks, want at most %d", window, block, fault, got, blocks, most)
+						t.Errorf("window %d, %s, number %d: %d DATA for %d blocks, want at most %d", window, tt.name, number, got, blocks, most)
 					}
 					if most := time.Duration(blocks/window+3)*2*time.Millisecond + 50*time.Millisecond; took > most {
-						t.Errorf("window %d, block %d %s: took %v, want at most %v", window, block, fault, took, most)
+						t.Errorf("window %d, %s, number %d: took %v, want at most %v", window, tt.name, number, took, most)
 					}
 				})
 			}

@@ -28,7 +28,7 @@ var (
 // sender sends one file to one client, a window of blocks at a time (RFC 7440); in
 // lock-step, as in RFC 1350, the window is one block. It keeps the blocks that are not
 // acknowledged as the datagrams that they travel in, one behind the other. If the timer
-// expires, or the client reports a gap, it goes back to the first of them.
+// expires, or the client reports a gap or repeats an ACK, it goes back to the first of them.
 //
 // Block numbers are counted without end here: on the wire they continue at 0 after 65,535.
 type sender struct {
@@ -253,7 +253,7 @@ func (s *sender) await(ctx context.Context) error {
 	}
 }
 
-// goBack begins another pass.
+// goBack begins another pass: transmit then sends from the first block on.
 func (s *sender) goBack(blind bool) {
 	s.at, s.pass.blind = s.first, blind
 	if s.pass.early > 0 {
@@ -288,7 +288,8 @@ func (s *sender) received(b []byte, from netip.AddrPort, now time.Time) (acted b
 		e.UnmarshalBinary(b) // cannot fail: it is an ERROR
 		return false, &e
 	case op == OpAck && len(b) >= 4: // some clients pad it
-		// 16-bit arithmetic finds the block although numbers start again after 65535.
+		// n is how many blocks of the window it acknowledges, in 16-bit arithmetic, since
+		// numbers start again after 65535. 0 repeats the last ACK.
 		n := int64(number(b) - uint16(s.first-1))
 		switch {
 		case n == 0 && s.first > 0:
@@ -304,8 +305,9 @@ func (s *sender) received(b []byte, from netip.AddrPort, now time.Time) (acted b
 // repeated processes another ACK of the block before first. In a window it may tell that
 // block first was lost; in lock-step only a client that has waited for long repeats itself.
 // To respond to a mere duplicate would double all later blocks, the Sorcerer's Apprentice
-// of RFC 1123 section 4.2.3.1. No ACK is about a pass that began less than a round trip
-// ago; half the shortest is safe, until duplicates come later than that.
+// of RFC 1123 section 4.2.3.1. An ACK that comes too soon after a pass began cannot be about
+// that pass, and is ignored. In a window, too soon is half of the shortest round trip, or
+// late, once mere duplicates came later than that.
 func (s *sender) repeated(elapsed time.Duration) (acted bool) {
 	soon := max(2*s.timer.smoothed, minWait/2)
 	if s.terms.windowSize > 1 && s.timer.smoothed > 0 {

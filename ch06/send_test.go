@@ -15,8 +15,8 @@ import (
 
 // A client that never responds gets block 1 again after pauses of 1, 2, 4, 8 and 8 seconds,
 // as RFC 1123 section 4.2.3.2 wants the pauses to grow, until half a minute has passed. If
-// it asks for a timeout, no pause is longer, and the patience is at least six timeouts, or
-// two minutes if those are longer.
+// it asks for a timeout, that is the pause, and the patience is at least six of them, up to
+// two minutes. No pause is longer than a third of the patience.
 func TestRetransmit(t *testing.T) {
 	for _, tt := range []struct {
 		name, options string

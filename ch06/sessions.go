@@ -75,7 +75,7 @@ func (s *Server) handle(l RequestConn, b []byte, client netip.AddrPort, local ne
 }
 
 // admit starts a session, which is known by its client and request. The same request is a
-// duplicate while its transfer flows. Any other one means that the client is done with the
+// duplicate until the first ACK, and then while the client is heard. Any other one means that the client is done with the
 // old transfer: it was restarted, or has one port for all its files. If there is no room,
 // admit returns the limit, to be logged now and then.
 func (s *Server) admit(q ReadReq, client netip.AddrPort, local netip.Addr) (limit int) {

@@ -29,7 +29,7 @@ func ExampleDescribe() {
 	}
 	n, err := client.Get(context.Background(), "192.0.2.1", "file", io.Discard)
 	client.Wait()
-	fmt.Println(n, err)
+	fmt.Println("Get returns", n, "bytes and the error", err)
 	// Output:
 	// -> RRQ "file" octet tsize=0 blksize=1000 windowsize=4
 	// <- OACK tsize=9500 blksize=1000 windowsize=4
@@ -48,7 +48,7 @@ func ExampleDescribe() {
 	// <- DATA 9 (1000 bytes)
 	// <- DATA 10 (500 bytes)
 	// -> ACK 10
-	// 9500 <nil>
+	// Get returns 9500 bytes and the error <nil>
 }
 
 // traceSocket is a client's socket. What is written to it has its responses at once: those

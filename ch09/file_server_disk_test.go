@@ -147,8 +147,10 @@ func TestFileServerDirectory(t *testing.T) {
 	if status, body, _ := diskGet(t, h, "/notes.txt/below"); status != 404 {
 		t.Errorf("below a file = %d %q, want 404", status, body)
 	}
-	if status, body, _ := diskGet(t, h, "/"+strings.Repeat("n", 300)); status != 404 {
-		t.Errorf("name of 300 bytes = %d %q, want 404", status, body)
+	for _, name := range []string{strings.Repeat("n", 300), "a%00b"} {
+		if status, body, _ := diskGet(t, h, "/"+name); status != 404 {
+			t.Errorf("%s, which no file can have, = %d %q, want 404", name, status, body)
+		}
 	}
 }
 

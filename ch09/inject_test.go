@@ -1,6 +1,7 @@
 package ch09_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"database/sql"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -168,6 +170,31 @@ func TestInjectClientLeaves(t *testing.T) {
 		}
 		ch09.Ready(db, nil).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 	})
+}
+
+// A client that has closed only its sending direction looks as if it had left. It still reads
+// its response.
+func TestInjectHalfClose(t *testing.T) {
+	db := sql.OpenDB(&injectDriver{hang: true})
+	defer db.Close()
+	ts := httptest.NewServer(ch09.Ready(db, nil))
+	defer ts.Close()
+	conn, err := net.Dial("tcp", ts.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(30 * time.Second)) // bounds a failure
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("after a half-close the client reads %v, %v, want 503", resp, err)
+	}
 }
 
 func ExampleHandlers() {

@@ -188,7 +188,9 @@ if command -v curl >/dev/null; then
 	status() { curl -sS -o /dev/null -w '%{http_code}' "$@"; }
 	check "a dot file is not found" test "$(status "http://$addr/static/%2esecret")" = 404
 	check "TRACE is refused" test "$(status -X TRACE "http://$addr/")" = 405
-	run sh -c "curl -sS http://$addr/debug/vars | grep -o '\"POST /hello\":{\"requests\":[0-9]*'"
+	measured="$(curl -sS "http://$addr/debug/vars" | grep -o '"POST /hello":{.*' | grep -o '"requests":[0-9]*' | head -n 1)"
+	echo "measured of POST /hello: $measured"
+	check "both posts were measured" test "$measured" = '"requests":2'
 else
 	echo "curl is not installed: open http://$addr/ in a browser while go run ./ch09/server runs"
 fi
