@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"network-programming-with-go/ch04"
 	"network-programming-with-go/ch04/internal/conns"
@@ -71,5 +73,16 @@ func TestProxyConn(t *testing.T) {
 			t.Errorf("ProxyConn = %v, want ECONNREFUSED", err)
 		}
 		t.Log(err)
+	}
+	for range 2 { // the source's ends of the canceled run, and of the one without destination
+		c, err := source.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.SetReadDeadline(time.Now().Add(10 * time.Second)) // bounds a failure
+		if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("Read at the source = %v, want the end: ProxyConn closes what it has made", err)
+		}
 	}
 }
