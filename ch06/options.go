@@ -18,6 +18,10 @@ const (
 	optionWindowSize   = "windowsize" // RFC 7440: blocks to an acknowledgment, 1 to 65535
 )
 
+// windowedBlock is the block size up to which windows of all sizes are granted. Each transfer
+// keeps a window in memory, and a client's receive buffer may hold no larger one.
+const windowedBlock = 1536
+
 // terms are what the two sides of a transfer agree on.
 type terms struct {
 	blockSize  int
@@ -36,6 +40,7 @@ func grant(requested []Option, size int64, limits terms, refused []string) ([]Op
 	t := plainTerms
 	t.size = size
 	var granted []Option
+	window := -1 // where in granted the windowsize is
 	for i, option := range requested {
 		name := strings.ToLower(option.Name)
 		value, err := strconv.ParseUint(option.Value, 10, 63)
@@ -49,7 +54,7 @@ func grant(requested []Option, size int64, limits terms, refused []string) ([]Op
 			value = uint64(t.blockSize)
 		case name == optionWindowSize && value >= 1 && value <= 65535:
 			t.windowSize = min(int(value), limits.windowSize)
-			value = uint64(t.windowSize)
+			window = len(granted)
 		case name == optionTimeout && value >= 1 && value <= 255:
 			t.timeout = time.Duration(value) * time.Second
 		case name == optionTransferSize && size > 0:
@@ -59,6 +64,10 @@ func grant(requested []Option, size int64, limits terms, refused []string) ([]Op
 			continue
 		}
 		granted = append(granted, Option{option.Name, strconv.FormatUint(value, 10)})
+	}
+	if window >= 0 {
+		t.windowSize = min(t.windowSize, max(1, limits.windowSize*windowedBlock/t.blockSize))
+		granted[window].Value = strconv.Itoa(t.windowSize)
 	}
 	return granted, t
 }

@@ -46,7 +46,10 @@ func TestOptions(t *testing.T) {
 		{nil, "blksize 600 BLKSIZE 700", "blksize 600"},
 		{nil, "windowsize 3 tsize 0 timeout 2 blksize 9", "windowsize 3 tsize 100000 timeout 2 blksize 9"},
 
-		{&ch06.Server{Payload: make([]byte, 600)}, "blksize 65464 windowsize 1000", "blksize 65464 windowsize 64"},
+		{&ch06.Server{Payload: make([]byte, 600)}, "blksize 65464 windowsize 1000", "blksize 65464 windowsize 1"},
+		{&ch06.Server{Payload: make([]byte, 600)}, "windowsize 64 blksize 1536", "windowsize 64 blksize 1536"},
+		{&ch06.Server{Payload: make([]byte, 600)}, "windowsize 64 blksize 1537", "windowsize 63 blksize 1537"},
+		{&ch06.Server{Payload: make([]byte, 600), MaxWindowSize: 16}, "blksize 8192 windowsize 16", "blksize 8192 windowsize 3"},
 		{&ch06.Server{Payload: make([]byte, 600), MaxBlockSize: 99999}, "blksize 65464", "blksize 65464"},
 		{&ch06.Server{Payload: make([]byte, 600), MaxBlockSize: 100}, "blksize 600", "blksize 512"},
 		{&ch06.Server{Payload: make([]byte, 600), MaxWindowSize: 65535}, "windowsize 65535", "windowsize 65535"},

@@ -44,7 +44,8 @@ type Server struct {
 	MaxBlockSize int
 
 	// MaxWindowSize is the largest windowsize that is granted, 1 to 65535 blocks. 0 means
-	// 64. A transfer keeps blksize times windowsize in memory.
+	// 64. Of blocks above 1,536 bytes fewer are granted, so a window takes at most 96 KiB,
+	// or one block: each transfer keeps one in memory, and so must the client.
 	MaxWindowSize int
 
 	// MaxTransfers bounds the transfers at one time. 0 means 4096. A request beyond it gets
@@ -56,8 +57,9 @@ type Server struct {
 	// Refuse names options to leave out, for clients that mishandle them.
 	Refuse []string
 
-	// Logger gets a line for each transfer that ends and each request that is refused. A
-	// transfer waits for its line to be written. Nil is silent.
+	// Logger gets a line for each transfer that ends and each request that is refused. Both
+	// wait until it is written: if its reader may stall, put a queue between, as tftpd
+	// does (tftpd/log.go). Nil is silent.
 	Logger *slog.Logger
 
 	// ListenPacket opens the socket of a transfer, which may be a BlockConn. Nil means

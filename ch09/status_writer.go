@@ -4,10 +4,14 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -30,6 +34,7 @@ type StatusWriter struct {
 	http.ResponseWriter // the next writer inwards; also what Unwrap returns
 	status              int
 	bytes               int64
+	err                 error // the first of a write; but see note
 }
 
 // NewStatusWriter wraps w.
@@ -64,7 +69,7 @@ func (w *StatusWriter) Write(p []byte) (int, error) {
 	}
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes += int64(n)
-	return n, err
+	return n, w.note(err)
 }
 
 // ReadFrom implements io.ReaderFrom, which io.Copy prefers to Write.
@@ -74,7 +79,7 @@ func (w *StatusWriter) ReadFrom(r io.Reader) (int64, error) {
 	if w.status == 0 && n > 0 { // nothing read: the handler can still send an error
 		w.status = http.StatusOK
 	}
-	return n, err
+	return n, w.note(err)
 }
 
 // FlushError is Flush with its error: http.ErrNotSupported if the inner writer cannot.
@@ -83,7 +88,33 @@ func (w *StatusWriter) FlushError() error {
 	if w.status == 0 && err == nil {
 		w.status = http.StatusOK // a flush sends the header
 	}
+	return w.note(err)
+}
+
+// note remembers err, unless it says that the handler wrote more than the response has.
+func (w *StatusWriter) note(err error) error {
+	if w.err == nil && !errors.Is(err, http.ErrBodyNotAllowed) && !errors.Is(err, http.ErrContentLength) &&
+		!errors.Is(err, http.ErrNotSupported) {
+		w.err = err
+	}
 	return err
+}
+
+// cut reports whether the response cannot have arrived whole: a write failed, or less was
+// written than announced.
+func (w *StatusWriter) cut(method string) bool {
+	if w.status == http.StatusSwitchingProtocols {
+		return false
+	}
+	if w.err != nil {
+		return true
+	}
+	announced := w.Header().Get("Content-Length")
+	if announced == "" || method == http.MethodHead || w.status == http.StatusNotModified {
+		return false
+	}
+	length, err := strconv.ParseInt(announced, 10, 64)
+	return err == nil && w.bytes < length // net/http ignores what is not a number
 }
 
 // Flush implements http.Flusher. It cannot report an error: use http.ResponseController.
@@ -106,7 +137,7 @@ func (w *StatusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // Outcome is how a request ended, for logs and metrics.
 type Outcome struct {
 	Route    string        // the pattern of http.ServeMux that matched, or ""
-	Status   int           // what the client got, but see Observe
+	Status   int           // what the client got; but see Observe
 	Bytes    int64         // content sent; for HEAD 0, whatever the handler wrote
 	Duration time.Duration // of the handler
 	Panicked bool
@@ -114,9 +145,10 @@ type Outcome struct {
 
 // Observe serves r with next and then calls end, even if next panics. The panic goes on.
 //
-// The status is 101 after a hijack, 500 after a panic, and StatusClientClosed if the
-// request failed after its client had left: that is not the service's error.
-// http.ErrAbortHandler counts as such a failure, as ReverseProxy panics with it.
+// The status is 101 after a hijack, 500 after a panic or if the response was cut, and
+// StatusClientClosed if the request failed because its client had left or did not read:
+// that is not the service's error. http.ErrAbortHandler counts as such a failure, as
+// ReverseProxy panics with it. What was sent before does not change that.
 func Observe(next http.Handler, w http.ResponseWriter, r *http.Request, end func(Outcome)) {
 	start, method := time.Now(), r.Method
 	sw := NewStatusWriter(w)
@@ -130,10 +162,11 @@ func Observe(next http.Handler, w http.ResponseWriter, r *http.Request, end func
 		if method != http.MethodHead {
 			o.Bytes = sw.Bytes()
 		}
-		if o.Panicked {
-			o.Status = http.StatusInternalServerError // even if another one was sent before
+		if o.Panicked || sw.cut(method) {
+			o.Status = http.StatusInternalServerError
 		}
-		if o.Status >= 500 && clientLeft(r) && (!o.Panicked || reason == http.ErrAbortHandler) {
+		left := clientLeft(r) || r.Context().Err() == nil && ofClient(sw.err)
+		if o.Status >= 500 && left && (!o.Panicked || reason == http.ErrAbortHandler) {
 			o.Status = StatusClientClosed
 		}
 		end(o)
@@ -149,6 +182,12 @@ func Observe(next http.Handler, w http.ResponseWriter, r *http.Request, end func
 // client's doing, nor is that of the server, which has a cause of its own.
 func clientLeft(r *http.Request) bool {
 	return context.Cause(r.Context()) == context.Canceled
+}
+
+// ofClient reports whether a write failed with err because of the client. When the kernel
+// sends a file, net/http does not cancel the request's context.
+func ofClient(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // routeOf returns the pattern of http.ServeMux that matched, or "". For a CONNECT that it

@@ -19,6 +19,8 @@ import (
 
 const grace = 5 * time.Second // for open connections after a signal
 
+var errStopped = errors.New("the proxy has stopped")
+
 type proxy struct {
 	to      string
 	dialer  net.Dialer
@@ -30,14 +32,14 @@ type proxy struct {
 
 // serve owns l, the connections and the goroutines: all are gone when it returns.
 func (p *proxy) serve(ctx context.Context, l net.Listener) error {
-	work, end := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx by grace
-	defer end()
+	work, end := context.WithCancelCause(context.WithoutCancel(ctx)) // outlives ctx by grace
+	defer end(nil)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	wg.Go(func() { <-ctx.Done(); l.Close() }) // unblocks Accept
-	context.AfterFunc(ctx, func() { time.AfterFunc(grace, end) })
+	context.AfterFunc(ctx, func() { time.AfterFunc(grace, func() { end(errStopped) }) })
 	l = acceptLog{l, p.log}
 	for {
 		conn, err := accept(ctx, l)

@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.DurationVar(&server.Timeout, "timeout", time.Second, "wait `D` for the first ACK; later waits follow the round trips")
 	flags.DurationVar(&server.Patience, "patience", 30*time.Second, "end a transfer that makes no progress for `D`")
 	flags.IntVar(&server.MaxBlockSize, "max-blksize", ch06.MaxBlockSize, "grant blocks of at most `N` bytes, 512 to 65464")
-	flags.IntVar(&server.MaxWindowSize, "max-windowsize", 64, "grant windows of at most `N` blocks, 1 to 65535")
+	flags.IntVar(&server.MaxWindowSize, "max-windowsize", 64, "grant windows of at most `N` blocks, 1 to 65535; fewer of blocks above 1536 bytes")
 	flags.IntVar(&server.MaxTransfers, "max-transfers", 4096, "serve at most `N` clients at one time")
 	plain := flags.Bool("plain", false, "one datagram per system call, and the kernel's choice of source address")
 	verbose := flags.Bool("v", false, "log each packet")
