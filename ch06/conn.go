@@ -189,14 +189,14 @@ type timer struct {
 // sample takes a round trip into account. Karn's rule: it must not be that of a packet
 // that was retransmitted, since nobody knows which of the two was acknowledged. Nor may it
 // be one that the peer's own timer ended: a round trip that is much longer than usual counts
-// only after three such in a row.
+// only after three such in a row. Then the path has changed, and the average starts again.
 func (t *timer) sample(d time.Duration) {
 	if !t.usual(d) && t.outliers < 3 {
 		t.outliers++
 		return
 	}
 	d = max(d, 1)
-	if t.smoothed == 0 || d < t.smoothed/8 { // the first one, or those before were no round trips
+	if t.smoothed == 0 || d < t.smoothed/8 || !t.usual(d) { // the first one, or the path has changed
 		t.smoothed, t.varied, t.shortest = d, d/2, d
 	} else {
 		t.varied = (3*t.varied + (t.smoothed - d).Abs()) / 4

@@ -333,13 +333,16 @@ func (s *sender) acknowledged(n int64, now time.Time) {
 		s.late = max(s.late, s.heeded*5/4)
 	}
 	if current && s.at == s.next {
-		if (fresh || !s.pass.blind) && !s.pass.paused {
-			s.timer.sample(elapsed)
+		if fresh || !s.pass.blind { // else nobody knows which copy it is about
+			if !s.pass.paused {
+				s.timer.sample(elapsed)
+			}
+			if s.timer.usual(elapsed) {
+				s.timer.wait = s.timer.timeout()
+			} // else the timer may be too fast: keep the longer wait, to see
+			s.heeded = 0
 		}
-		if s.timer.usual(elapsed) {
-			s.timer.wait = s.timer.timeout()
-		} // else the timer may be too fast: keep the longer wait, to see
-		s.heeded, s.pass.blind = 0, false
+		s.pass.blind = false
 	}
 
 	size := len(s.window) // of the OACK

@@ -81,8 +81,9 @@ func TestSend(t *testing.T) {
 		{"windows, a gap", window4, 100 * 8, []step{{"ACK 0", "1 2 3 4"}, {"ACK 2", "3 4 5 6"}, {"ACK 6", "7 8 9 10"}}},
 		{"windows, the first block is lost", window4, 100 * 8, []step{
 			{"ACK 0", "1 2 3 4"}, {"ACK 4", "5 6 7 8"}, {"ACK 4", "5 6 7 8"},
-			{"ACK 4", ""}, // too soon to ask again: the timer will expire
-			{"ACK 8", "9 10 11 12"}, {"ACK 8", "9 10 11 12"},
+			{"ACK 4", ""},                          // too soon to ask again: the timer will expire
+			{"ACK 8", "9 10 11 12"}, {"ACK 8", ""}, // a duplicate of 5 to 8, which were sent twice, may cause it
+			{"ACK 12", "13 14 15 16"}, {"ACK 12", "13 14 15 16"}, // that round trip was clear
 		}},
 		{"windows of 2, the first block is lost", "blksize\x008\x00windowsize\x002\x00", 100 * 8, []step{
 			{"ACK 0", "1 2"}, {"ACK 2", "3 4"}, {"ACK 2", "3 4"},

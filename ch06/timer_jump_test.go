@@ -1,6 +1,7 @@
 package ch06_test
 
 import (
+	"fmt"
 	"io"
 	"testing"
 	"testing/synctest"
@@ -10,34 +11,44 @@ import (
 	"network-programming-with-go/ch06/internal/packetnet"
 )
 
-// A round trip that jumps from 1 ms to 300 ms has the first block sent again, until its ACK
-// comes. The timer then keeps the longer wait until it has measured the new round trips, RFC
-// 6298 section 5.5 to 5.7: no later block is sent twice.
+// Round trips that jump have the first block sent again, until its ACK comes. The timer then
+// keeps the longer wait until it has measured the new round trips, RFC 6298 section 5.5 to
+// 5.7, and no duplicate that follows from the first makes later blocks travel twice.
 func TestTimerJump(t *testing.T) {
-	for _, window := range []int{1, 8} {
-		synctest.Test(t, func(t *testing.T) {
-			const blocks, growth = 400, 100
-			data := 0
-			network := &packetnet.Network{Delay: time.Millisecond / 2}
-			network.Fault = func(d packetnet.Datagram) (copies int, late time.Duration) {
-				if d.Payload[1] == byte(ch06.OpData) {
-					data++
-				}
-				if data > growth {
-					late = 299 * time.Millisecond / 2
-				}
-				return 1, late
+	for _, from := range []time.Duration{1, 4, 20} {
+		for _, to := range []time.Duration{3, 10, 20, 25, 30, 40, 60, 80, 100, 200, 300} {
+			for _, window := range []int{1, 8} {
+				t.Run(fmt.Sprintf("%d to %d ms, window %d", from, to, window), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						timerJump(t, from*time.Millisecond, to*time.Millisecond, window)
+					})
+				})
 			}
-			network.Serve(t, &ch06.Server{Payload: make([]byte, (blocks-1)*512), ListenPacket: network.ListenPacket}, ch06.ErrServerClosed)
-			client := &ch06.Client{BlockSize: 512, WindowSize: window, ListenPacket: network.ListenPacket}
-			if _, err := client.Get(t.Context(), "192.0.2.1:69", "f", io.Discard); err != nil {
-				t.Fatal(err)
-			}
-			client.Wait()
-			t.Logf("window %d: %d DATA for %d blocks", window, data, blocks)
-			if most := blocks + 4*window; data > most {
-				t.Errorf("window %d: %d DATA for %d blocks, want at most %d", window, data, blocks, most)
-			}
-		})
+		}
+	}
+}
+
+func timerJump(t *testing.T, from, to time.Duration, window int) {
+	const blocks, growth = 400, 100
+	data := 0
+	network := &packetnet.Network{Delay: from / 2}
+	network.Fault = func(d packetnet.Datagram) (copies int, late time.Duration) {
+		if d.Payload[1] == byte(ch06.OpData) {
+			data++
+		}
+		if data > growth {
+			late = max(0, to-from) / 2
+		}
+		return 1, late
+	}
+	network.Serve(t, &ch06.Server{Payload: make([]byte, (blocks-1)*512), ListenPacket: network.ListenPacket}, ch06.ErrServerClosed)
+	client := &ch06.Client{BlockSize: 512, WindowSize: window, ListenPacket: network.ListenPacket}
+	if _, err := client.Get(t.Context(), "192.0.2.1:69", "f", io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	client.Wait()
+	t.Logf("%d DATA for %d blocks", data, blocks)
+	if most := blocks + 5*window; data > most {
+		t.Errorf("%d DATA for %d blocks, want at most %d", data, blocks, most)
 	}
 }
