@@ -153,6 +153,10 @@ func TestCredsCommand(t *testing.T) {
 func credsCommandUse(t *testing.T, program string) {
 	dir := conns.SocketDir(t)
 	socket, own := filepath.Join(dir, "creds.sock"), fmt.Sprint(os.Getegid())
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name   string
 		args   []string
@@ -166,7 +170,7 @@ func credsCommandUse(t *testing.T, program string) {
 		{"unknown group", []string{"-socket", socket, own, "no-such-group"}, 2, `"no-such-group"`},
 		{"unknown flag", []string{"-nonsense", own}, 2, "-nonsense"},
 		{"missing folder", []string{"-socket", dir + "/none/s", own}, 1, "no such file"},
-		{"a file", []string{"-socket", program, own}, 1, "not a socket"},
+		{"a file", []string{"-socket", file, own}, 1, "not a socket"},
 		{"too long", []string{"-socket", dir + strings.Repeat("/x", 60), own}, 1, "limit"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -181,7 +185,7 @@ func credsCommandUse(t *testing.T, program string) {
 			}
 		})
 	}
-	if _, err := os.Stat(program); err != nil {
+	if _, err := os.Stat(file); err != nil {
 		t.Errorf("the file named as a socket: %v", err)
 	}
 }

@@ -62,6 +62,10 @@ func PostMultipart(
 	// The body cannot be sent twice.
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := c.Do(req)
+	if err == nil && resp.StatusCode == http.StatusSwitchingProtocols {
+		resp.Body.Close() // is the connection: the context would not end a Read
+		err = errors.New("status 101 without a request to switch protocols")
+	}
 	if err != nil {
 		stop()
 		return nil, fmt.Errorf("multipart: %w", err)

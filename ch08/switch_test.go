@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,6 +77,10 @@ func TestSwitchUnasked(t *testing.T) {
 		}},
 		{"PostJSON", func(ctx context.Context, client *http.Client) error {
 			_, err := ch08.PostJSON[int, int](ctx, client, url, 1)
+			return err
+		}},
+		{"PostMultipart", func(ctx context.Context, client *http.Client) error {
+			_, err := ch08.PostMultipart(ctx, client, url, ch08.Part{Name: "a", Data: strings.NewReader("x")})
 			return err
 		}},
 	} {

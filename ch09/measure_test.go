@@ -1,10 +1,12 @@
 package ch09_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +27,7 @@ func TestMeasure(t *testing.T) {
 		fmt.Fprint(w, "hello")
 	})
 	mux.HandleFunc("/tree/{a}/", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("/down", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
 	mux.HandleFunc("/panic", func(http.ResponseWriter, *http.Request) { panic("boom") })
 	for _, tt := range []struct {
 		name, method, path string
@@ -41,6 +44,8 @@ func TestMeasure(t *testing.T) {
 		{"CONNECT that the mux redirects", "CONNECT", "/tree/secret", mux, []string{
 			`begin ""`, `end "" "" 307 0`}},
 		{"panic", "GET", "/panic", mux, []string{`begin "/panic"`, `end "/panic" "/panic" 500 0`}},
+		{"failed", "GET", "/down", mux, []string{`begin "/down"`, `end "/down" "/down" 503 0`}},
+		{"failed, client left", "GET", "/down", mux, []string{`begin "/down"`, `end "/down" "/down" 499 0`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got measureTrace
@@ -51,7 +56,12 @@ func TestMeasure(t *testing.T) {
 						t.Errorf("panicked %t", recovered)
 					}
 				}()
-				h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(tt.method, tt.path, nil))
+				ctx, leave := context.WithCancel(t.Context())
+				defer leave()
+				if strings.HasSuffix(tt.name, "client left") {
+					leave()
+				}
+				h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, tt.method, tt.path, nil))
 			}()
 			t.Logf("%q", got)
 			if !slices.Equal(got, tt.want) {

@@ -41,13 +41,6 @@ func LogRequests(log *slog.Logger) func(http.Handler) http.Handler {
 				if !handler.Enabled(r.Context(), level) {
 					return
 				}
-				var duration, panicked slog.Attr // handlers of slog leave out an empty one
-				if o.Status != http.StatusSwitchingProtocols {
-					duration = slog.Duration("duration", o.Duration)
-				}
-				if o.Panicked {
-					panicked = slog.Bool("panicked", true)
-				}
 				record := slog.NewRecord(time.Now(), level, "request", 0) // 0: the source would be this line
 				record.AddAttrs(
 					slog.String("method", logText(method)),
@@ -55,9 +48,13 @@ func LogRequests(log *slog.Logger) func(http.Handler) http.Handler {
 					slog.String("route", o.Route),
 					slog.Int("status", o.Status),
 					slog.Int64("bytes", o.Bytes),
-					duration,
-					slog.String("peer", r.RemoteAddr),
-					panicked)
+					slog.String("peer", r.RemoteAddr))
+				if o.Status != http.StatusSwitchingProtocols {
+					record.AddAttrs(slog.Duration("duration", o.Duration))
+				}
+				if o.Panicked {
+					record.AddAttrs(slog.Bool("panicked", true))
+				}
 				handler.Handle(r.Context(), record)
 			})
 		})

@@ -39,9 +39,6 @@ type StatusWriter struct {
 
 // NewStatusWriter wraps w.
 func NewStatusWriter(w http.ResponseWriter) *StatusWriter {
-	if sw, ok := w.(*StatusWriter); ok {
-		return sw
-	}
 	return &StatusWriter{ResponseWriter: w}
 }
 
