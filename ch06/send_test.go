@@ -79,6 +79,9 @@ func TestSend(t *testing.T) {
 			{"ACK 0, ACK 0", "1 2 3 4"}, {"ACK 4, ACK 4", "5 6 7 8"}, {"ACK 8, ACK 8", "9 10 11 12"},
 		}},
 		{"windows, a gap", window4, 100 * 8, []step{{"ACK 0", "1 2 3 4"}, {"ACK 2", "3 4 5 6"}, {"ACK 6", "7 8 9 10"}}},
+		{"an ACK of what was not sent", window4, 100 * 8, []step{
+			{"ACK 65535, ACK 1, ACK 9", ""}, {"ACK 0", "1 2 3 4"}, {"ACK 5, ACK 65535", ""}, {"ACK 4", "5 6 7 8"},
+		}},
 		{"windows, the first block is lost", window4, 100 * 8, []step{
 			{"ACK 0", "1 2 3 4"}, {"ACK 4", "5 6 7 8"}, {"ACK 4", "5 6 7 8"},
 			{"ACK 4", ""},                          // too soon to ask again: the timer will expire
