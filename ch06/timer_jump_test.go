@@ -15,8 +15,8 @@ import (
 // keeps the longer wait until it has measured the new round trips, RFC 6298 section 5.5 to
 // 5.7, and no duplicate that follows from the first makes later blocks travel twice.
 func TestTimerJump(t *testing.T) {
-	for _, from := range []time.Duration{1, 4, 20} {
-		for _, to := range []time.Duration{3, 10, 20, 25, 30, 40, 60, 80, 100, 200, 300} {
+	for _, from := range []time.Duration{1, 20} {
+		for _, to := range []time.Duration{3, 25, 40, 60, 100, 300} {
 			for _, window := range []int{1, 8} {
 				t.Run(fmt.Sprintf("%d to %d ms, window %d", from, to, window), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {

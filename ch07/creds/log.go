@@ -89,15 +89,19 @@ func (q *logQueue) stall() {
 	q.room.Broadcast()
 }
 
-// close waits for the lines to be written, at most a second.
+// close waits for the lines to be written: at most a second, or less if the log has stalled.
 func (q *logQueue) close() {
 	q.mu.Lock()
+	limit := time.Second
+	if q.stalled {
+		limit = logPatience
+	}
 	q.closed = true
 	close(q.wake)
 	q.room.Broadcast()
 	q.mu.Unlock()
 	select {
 	case <-q.ended:
-	case <-time.After(time.Second):
+	case <-time.After(limit):
 	}
 }
