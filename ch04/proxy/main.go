@@ -36,7 +36,7 @@ Flags:
 `
 
 func main() {
-	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more ends no connection
+	signal.Ignore(syscall.SIGPIPE) // a log whose reader has gone must not end connections
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
@@ -99,8 +99,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "proxy: -to %s is the address that proxy listens on\n", *to)
 		return 2
 	}
-	logs, written := &logWriter{lines: make(chan []byte, 100)}, make(chan struct{})
-	go func() { logs.run(stderr); close(written) }()
+	logs := newLogQueue(stderr)
+	defer logs.close()
 	p := &proxy{
 		to:     *to,
 		dialer: net.Dialer{Timeout: *dialTimeout},
@@ -113,15 +113,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		p.copies.Copy = new(splice.Copier).Copy
 	}
 	fmt.Fprintf(logs, "listening on %v\n", l.Addr())
-	if err = p.serve(ctx, l); err != nil {
+	if err := p.serve(ctx, l); err != nil {
 		fmt.Fprintf(logs, "proxy: %v\n", err)
-	}
-	close(logs.lines)
-	select {
-	case <-written:
-	case <-time.After(250 * time.Millisecond): // nobody reads it
-	}
-	if err != nil {
 		return 1
 	}
 	return 0
