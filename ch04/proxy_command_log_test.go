@@ -27,7 +27,7 @@ func proxyLogStop(t *testing.T, p *command.Process) string {
 	return log
 }
 
-// What -monitor writes, and what happens if nobody reads it.
+// What -monitor writes, and what happens if it is not read.
 func TestProxyCommandMonitor(t *testing.T) {
 	t.Parallel()
 	bin := command.Build(t, "./proxy")
