@@ -26,7 +26,7 @@ func restrictSite(tb testing.TB) http.Handler {
 		"page.txt":         "a page",
 		"sub/page.txt":     "another page",
 		"dots.in.name":     "not hidden",
-		"100%.txt":         "a name that is no valid encoding",
+		"100%.txt":         "a name that is not a valid encoding",
 		"%2esecret":        "a name that looks encoded, and is not a dot file",
 		".secret":          restrictSecret,
 		".dir/secret":      restrictSecret,

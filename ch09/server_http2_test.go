@@ -163,7 +163,7 @@ func TestHTTP2SilentAfterTLS(t *testing.T) {
 	defer ts.Close()
 	synctest.Test(t, func(t *testing.T) {
 		srv := ch09.NewServer("", http.NotFoundHandler())
-		srv.ErrorLog = log.New(io.Discard, "", 0) // tells of the client that is given up
+		srv.ErrorLog = log.New(io.Discard, "", 0) // it would report the client that timed out
 		srv.TLSConfig = &tls.Config{Certificates: ts.TLS.Certificates}
 		l := memory.Listen()
 		ctx, cancel := context.WithCancel(t.Context())

@@ -72,7 +72,7 @@ func ReadResources() Resources {
 }
 
 // histogramQuantile returns the upper bound of the bucket that holds the quantile, or
-// its lower bound if there is no upper one.
+// its lower bound if the bucket has no upper bound.
 func histogramQuantile(h *metrics.Float64Histogram, q float64) float64 {
 	var total, seen uint64
 	for _, n := range h.Counts {
